@@ -1,0 +1,68 @@
+"""What is sent, under which key, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import blake2b
+from typing import NewType
+
+from bridge.domain.model import Generation, SequenceId
+
+MarkKey = NewType("MarkKey", bytes)
+"""An idempotency key: 16 bytes (D4)."""
+
+MARK_KEY_BYTES = 16
+
+
+def mark_key(identity: str, generation: Generation, sequence_id: SequenceId, route: str) -> MarkKey:
+    """The key of one delivery (D4): a changed comment is a new sequence id, a reset a new generation.
+
+    The fields are joined by a byte that none of them can hold, so no two different deliveries spell alike.
+    """
+    spelled = f"{identity}\0{generation}\0{sequence_id}\0{route}".encode("utf-8", "surrogatepass")
+    return MarkKey(blake2b(spelled, digest_size=MARK_KEY_BYTES).digest())
+
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One record to be, on one topic. Deliveries of a batch stand in the trigger's order (I9)."""
+
+    mark: MarkKey
+    topic: str
+    route: str
+    key: bytes | None
+    value: bytes
+    headers: Headers
+    sequence_id: SequenceId
+    uid: str
+    dead_letter_reason: str | None = None
+
+
+class Outcome(Enum):
+    """Three values, for every send: unknown counts as not done."""
+
+    ACKED = "acked"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What the broker said of one delivery.
+
+    ACKED: every in-sync replica has it, at `partition` and `offset`. FAILED: it is certainly not in the log.
+    UNKNOWN: nobody can say. `code` is a stable word where it is not acked; `blocked` is true where only a change
+    outside (a topic, a right) can help; `partition` is the one it was meant for, -1 where none was chosen.
+    """
+
+    mark: MarkKey
+    outcome: Outcome
+    topic: str
+    partition: int
+    offset: int = -1
+    code: str = ""
+    blocked: bool = False

@@ -1,0 +1,1 @@
+"""Floor 2: all control flow. Awaits ports only."""

@@ -1,0 +1,84 @@
+"""Floor 1: what the engine needs of the world. Each port has a real adapter and a fake that pass one suite."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from bridge.domain.delivery import Delivery, MarkKey, Receipt
+from bridge.domain.model import Batch, SequenceId, TriggerName, TriggerRef
+from bridge.domain.settle import Settled
+from bridge.domain.standing import Standing
+
+
+class Source(Protocol):
+    """The platform's triggers. Every method raises Retry, Throttled, Blocked or StopTrigger, and nothing else."""
+
+    async def fetch(self, trigger: TriggerRef, size: int) -> Batch:
+        """The batch after the trigger's position, which does not move. `size` is 1 to 1024."""
+        ...
+
+    async def advance(self, trigger: TriggerRef, settled: Settled) -> None:
+        """Move the position past a settled batch (I1: only `settle` makes one)."""
+        ...
+
+    async def reset(self, trigger: TriggerRef, to_comment_created_at: datetime) -> SequenceId:
+        """Move the position to just before the first comment uploaded at or after that instant."""
+        ...
+
+
+class Publisher(Protocol):
+    """The broker."""
+
+    async def publish(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
+        """One receipt per delivery, in their order, within a bound of its own.
+
+        Raises Blocked before anything is sent when a topic is missing or not allowed, Retry when no broker answers.
+        """
+        ...
+
+
+class Ledger(Protocol):
+    """The marks of what was acked (I2). Both methods are one round trip and raise Retry when the ledger is out."""
+
+    async def marked(self, trigger: TriggerRef, marks: Sequence[MarkKey]) -> frozenset[MarkKey]:
+        """Which of these are marked."""
+        ...
+
+    async def mark(self, trigger: TriggerRef, marks: Sequence[MarkKey]) -> None:
+        """Mark these for at least the configured time. Repeating it is harmless."""
+        ...
+
+
+class StateStore(Protocol):
+    """What must survive and is not in the platform: pauses, generations, resets (D18). Durable before it returns."""
+
+    async def load(self) -> Mapping[TriggerName, Standing]:
+        """The latest standing of every trigger that has one. Raises Retry."""
+        ...
+
+    async def save(self, name: TriggerName, standing: Standing) -> None:
+        """Replace the standing of a trigger. Raises Retry; then it may or may not be there, and is saved again."""
+        ...
+
+
+class Clock(Protocol):
+    """The only time there is."""
+
+    def now(self) -> datetime:
+        """Wall time, in UTC."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """For durations and deadlines."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Cancellable."""
+        ...
+
+    async def wait(self, event: asyncio.Event, timeout_s: float) -> bool:
+        """Sleep until the event or the time-out; true when it was the event."""
+        ...
