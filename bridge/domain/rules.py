@@ -1,0 +1,182 @@
+"""Routes and which of them hold for a result (step 2 of the pipeline)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias, assert_never
+
+from bridge.domain.conditions import (
+    AllOf,
+    Always,
+    AnyOf,
+    Condition,
+    EntityPresent,
+    LabelHolds,
+    Not,
+    UserPropertyHolds,
+)
+from bridge.domain.labels import is_exact
+from bridge.domain.model import Label, Prediction, Result
+from bridge.domain.rule_index import RuleIndex
+
+__all__ = [
+    "AllOf",
+    "Always",
+    "AnyOf",
+    "Condition",
+    "EntityPresent",
+    "LabelHolds",
+    "MatchMode",
+    "MatchedLabel",
+    "Not",
+    "Route",
+    "RouteMatch",
+    "RuleSet",
+    "UserPropertyHolds",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One rule and the topic it leads to. A shadow route is decided and counted, never published."""
+
+    name: str
+    topic: str
+    when: Condition
+    shadow: bool = False
+
+
+class MatchMode(Enum):
+    """ALL: every route that holds. FIRST: the first live one that holds."""
+
+    ALL = "all"
+    FIRST = "first"
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedLabel:
+    """A prediction that made a route hold, and the least probability the rule wanted of it. Always finite."""
+
+    label: Label
+    probability: float
+    min: float
+
+
+@dataclass(slots=True)
+class RouteMatch:
+    """A route that holds. `matched` has each prediction that a part of it asked for, negated parts excepted."""
+
+    route: Route
+    matched: tuple[MatchedLabel, ...]
+
+
+class RuleSet:
+    """The routes of one trigger, compiled once; what a result does not show costs nothing (see RuleIndex)."""
+
+    def __init__(self, routes: Sequence[Route], mode: MatchMode = MatchMode.ALL) -> None:
+        self.routes = tuple(routes)
+        self.mode = mode
+        self._checks = tuple(_compiled(route.when) for route in self.routes)
+        self._index = RuleIndex.of([route.when for route in self.routes])
+
+    def matches(self, result: Result) -> Sequence[RouteMatch]:
+        """The routes that hold, in their order.
+
+        With FIRST there is at most one live match, and it comes last. A shadow route never takes its place: those
+        that stand before it are reported beside it, as what each would have taken had it alone been live; those
+        behind it are not, since live they would have got nothing.
+        """
+        shown = _Shown(result)
+        candidates = self._index.candidates(shown.by_label, result.entities, result.comment.user_properties)
+        held: list[RouteMatch] = []
+        for place in candidates:
+            matched = self._checks[place](shown)
+            if matched is None:
+                continue
+            route = self.routes[place]
+            held.append(RouteMatch(route, tuple(dict.fromkeys(matched))))
+            if self.mode is MatchMode.FIRST and not route.shadow:
+                break
+        return held
+
+
+class _Shown:
+    """A result, with its predictions by label."""
+
+    __slots__ = ("by_label", "result")
+
+    def __init__(self, result: Result) -> None:
+        self.result = result
+        self.by_label: dict[Label, list[Prediction]] = {}
+        for prediction in result.labels:
+            self.by_label.setdefault(prediction.name, []).append(prediction)
+
+    def under(self, leaf: LabelHolds) -> Sequence[Prediction]:
+        return [prediction for prediction in self.result.labels if leaf.names(prediction.name)]
+
+
+_Check: TypeAlias = Callable[[_Shown], "list[MatchedLabel] | None"]
+"""None where the condition does not hold, otherwise the predictions it rests on."""
+
+
+def _compiled(condition: Condition) -> _Check:
+    match condition:
+        case Always():
+            return lambda _: []
+        case LabelHolds():
+            return _compiled_label(condition)
+        case EntityPresent():
+            return lambda shown: [] if condition.holds_for(shown.result.entities) else None
+        case UserPropertyHolds(name=name):
+            return lambda shown: [] if condition.holds_for(shown.result.comment.user_properties.get(name)) else None
+        case Not(part=part):
+            return _compiled_not(_compiled(part))
+        case AllOf(parts=parts):
+            return _compiled_all(tuple(_compiled(part) for part in parts))
+        case AnyOf(parts=parts):
+            return _compiled_any(tuple(_compiled(part) for part in parts))
+        case _:
+            assert_never(condition)
+
+
+def _compiled_label(leaf: LabelHolds) -> _Check:
+    exact = is_exact(leaf.pattern)
+    probabilities, sentiments = leaf.probability_span, leaf.sentiment_span if leaf.wants_sentiment else None
+
+    def holds_for(prediction: Prediction) -> bool:
+        if not probabilities.holds(prediction.probability):
+            return False
+        return sentiments is None or (prediction.sentiment is not None and sentiments.holds(prediction.sentiment))
+
+    def check(shown: _Shown) -> list[MatchedLabel] | None:
+        named = shown.by_label.get(leaf.pattern, ()) if exact else shown.under(leaf)
+        return [MatchedLabel(each.name, each.probability, leaf.min) for each in named if holds_for(each)] or None
+
+    return check
+
+
+def _compiled_not(part: _Check) -> _Check:
+    return lambda shown: [] if part(shown) is None else None
+
+
+def _compiled_all(parts: tuple[_Check, ...]) -> _Check:
+    def check(shown: _Shown) -> list[MatchedLabel] | None:
+        found: list[MatchedLabel] = []
+        for part in parts:
+            matched = part(shown)
+            if matched is None:
+                return None
+            found += matched
+        return found
+
+    return check
+
+
+def _compiled_any(parts: tuple[_Check, ...]) -> _Check:
+    def check(shown: _Shown) -> list[MatchedLabel] | None:
+        held = [matched for part in parts if (matched := part(shown)) is not None]
+        return [label for matched in held for label in matched] if held else None
+
+    return check
