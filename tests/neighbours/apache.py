@@ -1,0 +1,156 @@
+"""Apache Kafka, one combined KRaft node, as a local process."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from typing_extensions import override
+
+from tests.neighbours.process import LocalServer, free_port
+
+HERE = Path(__file__).parent / "apache_kafka"
+CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qk"
+HEAP = ["-Xms256m", "-Xmx512m"]
+# Short-lived and small: the first compiler stage only, one collector thread.
+JVM = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"]
+
+
+def pinned_version() -> str:
+    """The version of Kafka in the pom."""
+    found = re.search(r"<kafka\.version>([^<]+)<", (HERE / "pom.xml").read_text())
+    if found is None:
+        raise RuntimeError("the pom names no kafka.version")
+    return found[1]
+
+
+def cache_dir() -> Path:
+    """Where the jars of the pinned version are kept between runs, outside the repository."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    return Path(root) / "bridge" / f"kafka-{pinned_version()}"
+
+
+def missing() -> str | None:
+    """What this machine lacks to run Apache Kafka, or None."""
+    if shutil.which("java") is None:
+        return "Java 17"
+    if not _complete(cache_dir()) and shutil.which("mvn") is None:
+        return "Maven"
+    return None
+
+
+def fetch_jars() -> Path:
+    """The directory of the jars; fetched by Maven at the first call, whole or not at all."""
+    home = cache_dir()
+    if _complete(home):
+        return home / "libs"
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home.parent, prefix="fetching-") as scratch:
+        fresh = Path(scratch) / home.name
+        fresh.mkdir()
+        _copy_dependencies(fresh / "libs")
+        shutil.copy(HERE / "pom.xml", fresh)
+        _put_in_place(fresh, home)
+    return home / "libs"
+
+
+def _complete(home: Path) -> bool:
+    pom = home / "pom.xml"
+    return pom.exists() and pom.read_bytes() == (HERE / "pom.xml").read_bytes()
+
+
+def _put_in_place(fresh: Path, home: Path) -> None:
+    """Renames, after a run with another pom has been moved away; another process may win, which is as good."""
+    if home.exists() and not _complete(home):
+        home.rename(fresh.parent / "replaced")
+    try:
+        fresh.rename(home)
+    except OSError:
+        if not _complete(home):
+            raise
+
+
+def _copy_dependencies(libs: Path) -> None:
+    command = ["mvn", "--quiet", "--batch-mode", "--strict-checksums", "--file", str(HERE / "pom.xml")]
+    command += ["dependency:copy-dependencies", f"-DoutputDirectory={libs}", "-DincludeScope=runtime"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"Maven could not fetch Apache Kafka\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+
+
+class ApacheKafka(LocalServer):
+    """One broker that is its own controller; topics are made by the tests, never by a send."""
+
+    title = "Apache Kafka"
+    real = True
+
+    def __init__(self, data_dir: Path, port: int | None = None, config: Mapping[str, str] | None = None) -> None:
+        super().__init__(data_dir, port)
+        self._libs = fetch_jars()
+        self._config = dict(config or {})
+        self._controller_port = free_port()
+
+    @classmethod
+    def start(cls, data_dir: Path, *, port: int | None = None, config: Mapping[str, str] | None = None) -> Self:
+        """A broker that serves clients; `config` adds to or overrides server.properties."""
+        broker = cls(data_dir, port, config)
+        broker.begin()
+        return broker
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """`host:port`, the same over restarts."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    @override
+    def version(self) -> str:
+        return pinned_version()
+
+    @property
+    def server_log(self) -> Path:
+        """The broker's own log of this start."""
+        return self.data_dir / f"server-{self.starts}.log"
+
+    @override
+    def command(self) -> list[str]:
+        properties = self._write_properties()
+        if not (self.data_dir / "log" / "meta.properties").exists():
+            self._format(properties)
+        return [*self._java(), "kafka.Kafka", str(properties)]
+
+    @override
+    def is_ready(self) -> bool:
+        return self.server_log.exists() and "Kafka Server started" in self.server_log.read_text(errors="replace")
+
+    @override
+    def log_tail(self) -> str:
+        log = self.server_log.read_text(errors="replace")[-3000:] if self.server_log.exists() else ""
+        return super().log_tail() + log
+
+    def _java(self) -> list[str]:
+        logging = [f"-Dlog4j2.configurationFile={HERE / 'log4j2.xml'}", f"-Dkafka.log.file={self.server_log}"]
+        return ["java", *HEAP, *JVM, *logging, "-cp", str(self._libs / "*")]
+
+    def _write_properties(self) -> Path:
+        quorum, client = f"127.0.0.1:{self._controller_port}", self.bootstrap_servers
+        lines = {
+            "listeners": f"CLIENT://{client},CONTROLLER://{quorum}",
+            "advertised.listeners": f"CLIENT://{client}",
+            "controller.quorum.voters": f"1@{quorum}",
+            "log.dirs": str(self.data_dir / "log"),
+        } | self._config
+        path = self.data_dir / "server.properties"
+        body = "".join(f"{key}={value}\n" for key, value in lines.items())
+        path.write_text((HERE / "server.properties").read_text() + body)
+        return path
+
+    def _format(self, properties: Path) -> None:
+        tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(properties)]
+        done = subprocess.run([*self._java(), *tool], capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"the broker's directory could not be formatted\n{done.stdout}{done.stderr}")
