@@ -87,6 +87,9 @@ class Result(Protocol):
     def labels(self) -> Sequence[Prediction]: ...
     @property
     def entities(self) -> Sequence[Entity]: ...
+    @property
+    def has_reserved_keys(self) -> bool:
+        """Its own object has a key `trigger`, `generation` or `route`, which the record needs for itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

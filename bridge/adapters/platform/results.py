@@ -1,0 +1,44 @@
+"""What a decoded result looks like: the structs behind the Protocols of bridge.domain.model, without a copy."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bridge.domain.model import Label, SequenceId
+
+PropertyValue = str | float | int | bool | None
+
+
+class WirePrediction(msgspec.Struct, gc=False, frozen=True):
+    """One predicted label."""
+
+    name: Label
+    probability: float
+    sentiment: float | None = None
+
+
+class WireEntity(msgspec.Struct, gc=False, frozen=True):
+    """One entity; its spans are never looked at, so swapped or wild ones pass (traps 1 and 2)."""
+
+    kind: str = ""
+    name: str = ""
+
+
+class WireComment(msgspec.Struct, gc=False, frozen=True):
+    """The few fields of a comment that routing needs."""
+
+    uid: str
+    thread_id: str | None = None
+    created_at: str = ""
+    user_properties: dict[str, PropertyValue] = {}
+
+
+class WireResult(msgspec.Struct, gc=False, frozen=True, kw_only=True):
+    """One result with its own bytes."""
+
+    raw: bytes
+    sequence_id: SequenceId
+    comment: WireComment
+    labels: tuple[WirePrediction, ...]
+    entities: tuple[WireEntity, ...]
+    has_reserved_keys: bool

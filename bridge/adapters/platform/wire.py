@@ -1,0 +1,146 @@
+"""The platform's answers to fetch, decoded as far as routing needs and no further (D6).
+
+A page is decoded to the raw bytes of its results, and each of these to a small struct. What is unusual but readable
+takes the slow road of `lenient`; a result nobody can use becomes Undecodable; only a page that is no page is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from bridge.adapters.platform.lenient import NOT_JSON, read_leniently
+from bridge.adapters.platform.results import WireComment, WireEntity, WirePrediction, WireResult
+from bridge.adapters.platform.split import NotBalanced, split_elements, split_members
+from bridge.domain.errors import Retry
+from bridge.domain.model import Batch, Result, SequenceId, Undecodable
+
+_MESSAGE_CHARS_MAX = 500
+
+
+class _Shape(msgspec.Struct, gc=False):
+    """A result as nearly all of them are. The last three are only noticed, never read."""
+
+    sequence_id: str
+    comment: WireComment
+    labels: tuple[WirePrediction, ...] = ()
+    entities: tuple[WireEntity, ...] = ()
+    trigger: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    generation: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    route: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Page(msgspec.Struct):
+    results: list[msgspec.Raw] | None = None
+    sequence_id: Any = None
+    filtered: Any = None
+    is_end_sequence: Any = None
+    status: Any = "ok"
+    message: Any = None
+
+
+_read_shape = msgspec.json.Decoder(_Shape).decode
+_read_page = msgspec.json.Decoder(_Page).decode
+
+
+def decode_page(body: bytes, size_asked: int) -> Batch:
+    """The batch in an answer to fetch. Raises Retry with code `bad_page`: nothing was taken, the position stays."""
+    page, raws = _take_apart(body.removeprefix(b"\xef\xbb\xbf"))
+    if page.status != "ok":
+        raise _bad_page(f"the platform answered with success but its body says otherwise: {_quoted(page.message)}")
+    if not isinstance(page.sequence_id, str) or not page.sequence_id:
+        raise _bad_page("the page has no sequence_id")
+    results = [decode_result(raw) for raw in raws]
+    if any(isinstance(result, Undecodable) and result.reason == NOT_JSON for result in results):
+        raise _bad_page("a result in the page is broken off or garbled")
+    return Batch(
+        results=results,
+        sequence_id=SequenceId(page.sequence_id),
+        filtered=_count(page.filtered),
+        is_end=page.is_end_sequence if isinstance(page.is_end_sequence, bool) else None,
+        size_asked=size_asked,
+    )
+
+
+def decode_result(raw: bytes) -> Result | Undecodable:
+    """One result, with `raw` as its bytes without the blanks around it; never raises.
+
+    Reasons of an Undecodable: `not_an_object`, `no_comment`, `no_uid`, `no_sequence_id`, `bad_labels`, `bad_entities`,
+    `bad_user_properties`, `not_utf8`, `not_strict_json` (NaN, bare control characters), `nested_too_deep`, `not_json`.
+    """
+    raw = raw.strip(b" \t\r\n")
+    try:
+        shape = _read_shape(raw)
+        if not raw.isascii():
+            raw.decode()  # the decoder skips the text of fields it does not need without looking
+    except (ValueError, RecursionError):
+        return read_leniently(raw)
+    if not shape.sequence_id or not shape.comment.uid:
+        return read_leniently(raw)
+    return WireResult(
+        raw=raw,
+        sequence_id=SequenceId(shape.sequence_id),
+        comment=shape.comment,
+        labels=shape.labels,
+        entities=shape.entities,
+        has_reserved_keys=not (shape.trigger is shape.generation is shape.route is msgspec.UNSET),
+    )
+
+
+def _take_apart(body: bytes) -> tuple[_Page, Sequence[bytes]]:
+    try:
+        page = _read_page(body)
+        if page.results is not None:
+            raws = [bytes(raw) for raw in page.results]
+            if _is_plain(body, raws):
+                return page, raws
+    except (ValueError, RecursionError):
+        pass  # refused by the strict decoder: the brackets decide
+    return _take_apart_by_brackets(body)
+
+
+def _is_plain(body: bytes, raws: Sequence[bytes]) -> bool:
+    """Whether the page's own keys stand in it once, so that the decoder's last-one-wins has hidden no results."""
+    first, last = (body.find(raws[0]), body.rfind(raws[-1]) + len(raws[-1])) if raws else (0, 0)
+    own = body[:first] + body[last:]
+    return own.count(b'"results"') == 1 and own.count(b'"sequence_id"') == 1
+
+
+def _take_apart_by_brackets(body: bytes) -> tuple[_Page, Sequence[bytes]]:
+    try:
+        members = split_members(body)
+        own = dict(members)
+        if len(own) != len(members):
+            raise _bad_page("a key stands twice in the page")
+        results = own.pop("results", None)
+        page = _Page(**{key: _value(own[key]) for key in own.keys() & set(_Page.__struct_fields__)})
+        if results is None and page.status == "ok":
+            raise _bad_page("the page has no results")
+        return page, split_elements(results) if results is not None else ()
+    except NotBalanced as error:
+        raise _bad_page(f"the answer is not a page: {error}") from error
+
+
+def _value(part: bytes) -> Any:
+    try:
+        return msgspec.json.decode(part)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _count(value: Any) -> int:
+    """`filtered` may be missing, null or text; then it is what can be read of it."""
+    try:
+        return max(0, int(value))
+    except (TypeError, ValueError, OverflowError):
+        return 0
+
+
+def _quoted(message: Any) -> str:
+    return message[:_MESSAGE_CHARS_MAX] if isinstance(message, str) else "(no message)"
+
+
+def _bad_page(message: str) -> Retry:
+    return Retry(message, code="bad_page")
