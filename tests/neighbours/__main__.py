@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.neighbours.apache import ApacheKafka, fetch_jars
+from tests.neighbours.apache import ApacheKafka, prepare
 from tests.neighbours.apache import missing as kafka_missing
 from tests.neighbours.redis_server import RedisServer
 from tests.neighbours.redis_server import missing as redis_missing
@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
         print(f"cannot start {args.what}: {lacking} is missing", file=sys.stderr)
         return 3
     if args.what == "prepare":
-        print(fetch_jars())
+        print(prepare())
         return 0
     return _serve(args, command)
 

@@ -43,19 +43,20 @@ def missing() -> str | None:
     return None
 
 
-def fetch_jars() -> Path:
-    """The directory of the jars; fetched by Maven at the first call, whole or not at all."""
+def prepare() -> Path:
+    """The directory with `libs` and a `formatted` data directory; made at the first call, whole or not at all."""
     home = cache_dir()
     if _complete(home):
-        return home / "libs"
+        return home
     home.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.parent, prefix="fetching-") as scratch:
         fresh = Path(scratch) / home.name
         fresh.mkdir()
         _copy_dependencies(fresh / "libs")
+        _format(fresh)
         shutil.copy(HERE / "pom.xml", fresh)
         _put_in_place(fresh, home)
-    return home / "libs"
+    return home
 
 
 def _complete(home: Path) -> bool:
@@ -82,6 +83,21 @@ def _copy_dependencies(libs: Path) -> None:
         raise RuntimeError(f"Maven could not fetch Apache Kafka\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
 
 
+def _format(home: Path) -> None:
+    """Formats a data directory once; every broker starts on a copy, which saves it a second JVM."""
+    properties = home / "format.properties"
+    at = "127.0.0.1:0"
+    lines = [f"listeners=CLIENT://{at},CONTROLLER://{at}", f"controller.quorum.voters=1@{at}"]
+    lines += [f"log.dirs={home / 'formatted'}", ""]
+    properties.write_text((HERE / "server.properties").read_text() + "\n".join(lines))
+    command = ["java", *JVM, f"-Dlog4j2.configurationFile={HERE / 'log4j2.xml'}"]
+    command += [f"-Dkafka.log.file={home / 'format.log'}", "-cp", str(home / "libs" / "*")]
+    command += ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(properties)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"a data directory of Kafka could not be formatted\n{done.stdout}{done.stderr}")
+
+
 class ApacheKafka(LocalServer):
     """One broker that is its own controller; topics are made by the tests, never by a send."""
 
@@ -90,7 +106,7 @@ class ApacheKafka(LocalServer):
 
     def __init__(self, data_dir: Path, port: int | None = None, config: Mapping[str, str] | None = None) -> None:
         super().__init__(data_dir, port)
-        self._libs = fetch_jars()
+        self._home = prepare()
         self._config = dict(config or {})
         self._controller_port = free_port()
 
@@ -119,8 +135,8 @@ class ApacheKafka(LocalServer):
     @override
     def command(self) -> list[str]:
         properties = self._write_properties()
-        if not (self.data_dir / "log" / "meta.properties").exists():
-            self._format(properties)
+        if not (self.data_dir / "log").exists():
+            shutil.copytree(self._home / "formatted", self.data_dir / "log")
         return [*self._java(), "kafka.Kafka", str(properties)]
 
     @override
@@ -134,7 +150,7 @@ class ApacheKafka(LocalServer):
 
     def _java(self) -> list[str]:
         logging = [f"-Dlog4j2.configurationFile={HERE / 'log4j2.xml'}", f"-Dkafka.log.file={self.server_log}"]
-        return ["java", *HEAP, *JVM, *logging, "-cp", str(self._libs / "*")]
+        return ["java", *HEAP, *JVM, *logging, "-cp", str(self._home / "libs" / "*")]
 
     def _write_properties(self) -> Path:
         quorum, client = f"127.0.0.1:{self._controller_port}", self.bootstrap_servers
@@ -148,9 +164,3 @@ class ApacheKafka(LocalServer):
         body = "".join(f"{key}={value}\n" for key, value in lines.items())
         path.write_text((HERE / "server.properties").read_text() + body)
         return path
-
-    def _format(self, properties: Path) -> None:
-        tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(properties)]
-        done = subprocess.run([*self._java(), *tool], capture_output=True, text=True, timeout=60, check=False)
-        if done.returncode != 0:
-            raise RuntimeError(f"the broker's directory could not be formatted\n{done.stdout}{done.stderr}")
