@@ -6,6 +6,7 @@ takes the slow road of `lenient`; a result nobody can use becomes Undecodable; o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,10 @@ from bridge.domain.errors import Retry
 from bridge.domain.model import Batch, Result, SequenceId, Undecodable
 
 _MESSAGE_CHARS_MAX = 500
+_OWN_KEYS = (b'"results"', b'"sequence_id"')
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
+_HARMLESS = rb"\\ufffd"
+_GAP = re.compile(rb"[\s,]*")
 
 
 class _Shape(msgspec.Struct, gc=False):
@@ -90,37 +95,51 @@ def decode_result(raw: bytes) -> Result | Undecodable:
 
 
 def _take_apart(body: bytes) -> tuple[_Page, Sequence[bytes]]:
+    """The page's own keys and its results' bytes, by the quickest road that can take them apart."""
+    for readable in (body, None):
+        try:
+            return _by_decoder(body, readable or _SURROGATE.sub(_HARMLESS, body))
+        except (ValueError, RecursionError):
+            continue  # refused by the strict decoder: a slower road decides
     try:
-        page = _read_page(body)
-        if page.results is not None:
-            raws = [bytes(raw) for raw in page.results]
-            if _is_plain(body, raws):
-                return page, raws
-    except (ValueError, RecursionError):
-        pass  # refused by the strict decoder: the brackets decide
-    return _take_apart_by_brackets(body)
-
-
-def _is_plain(body: bytes, raws: Sequence[bytes]) -> bool:
-    """Whether the page's own keys stand in it once, so that the decoder's last-one-wins has hidden no results."""
-    first, last = (body.find(raws[0]), body.rfind(raws[-1]) + len(raws[-1])) if raws else (0, 0)
-    own = body[:first] + body[last:]
-    return own.count(b'"results"') == 1 and own.count(b'"sequence_id"') == 1
-
-
-def _take_apart_by_brackets(body: bytes) -> tuple[_Page, Sequence[bytes]]:
-    try:
-        members = split_members(body)
-        own = dict(members)
-        if len(own) != len(members):
-            raise _bad_page("a key stands twice in the page")
-        results = own.pop("results", None)
-        page = _Page(**{key: _value(own[key]) for key in own.keys() & set(_Page.__struct_fields__)})
-        if results is None and page.status == "ok":
-            raise _bad_page("the page has no results")
-        return page, split_elements(results) if results is not None else ()
+        return _by_brackets(body)
     except NotBalanced as error:
         raise _bad_page(f"the answer is not a page: {error}") from error
+
+
+def _by_decoder(body: bytes, readable: bytes) -> tuple[_Page, Sequence[bytes]]:
+    """`readable` is the body, or has as many bytes; the results are cut out of the body at the same places."""
+    raws = [bytes(raw) for raw in _read_page(readable).results or ()]
+    first = readable.index(raws[0]) if raws else 0
+    end = readable.rindex(raws[-1]) + len(raws[-1]) if raws else 0
+    own = body[:first] + body[end:]
+    page = _read_page(own)
+    if page.results != [] or any(own.count(key) != 1 for key in _OWN_KEYS):
+        raise NotBalanced("the decoder's last-one-wins may have hidden results behind a repeated key")
+    return page, raws if readable is body else _at_same_places(body, first, raws)
+
+
+def _at_same_places(body: bytes, first: int, raws: Sequence[bytes]) -> Sequence[bytes]:
+    """The bytes of the body where a copy of the same length has these elements, one after the other."""
+    own: list[bytes] = []
+    start = first
+    for raw in raws:
+        own.append(body[start : start + len(raw)])
+        gap = _GAP.match(body, start + len(raw))
+        start = gap.end() if gap else start
+    return own
+
+
+def _by_brackets(body: bytes) -> tuple[_Page, Sequence[bytes]]:
+    members = split_members(body)
+    own = dict(members)
+    if len(own) != len(members):
+        raise NotBalanced("a key stands twice")
+    results = split_elements(own.pop("results", b"[]"))
+    page = _Page(**{key: _value(own[key]) for key in own.keys() & set(_Page.__struct_fields__)})
+    if page.status == "ok" and "results" not in dict(members):
+        raise NotBalanced("no results")
+    return page, results
 
 
 def _value(part: bytes) -> Any:
