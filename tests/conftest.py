@@ -69,20 +69,24 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     server.stop()
 
 
-def pytest_report_header() -> str:
-    """Says before the first test which neighbours the run takes, and why."""
+def pytest_configure() -> None:
+    """Refuses the run when the neighbours that were asked for by name cannot be had."""
     try:
-        choice = chosen.choose()
+        chosen.choose()
     except chosen.CannotChoose as error:
         raise pytest.UsageError(str(error)) from error
-    return f"neighbours: {choice.kind}" + (f" ({choice.why})" if choice.why else "")
+
+
+def pytest_report_header() -> str:
+    """Says before the first test which neighbours the run takes, and why."""
+    return f"neighbours: {chosen.choose().described}"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A test that only Apache Kafka can judge is skipped aloud on the embedded broker."""
     choice = chosen.choose()
     if choice.kind == "embedded" and item.get_closest_marker("kafka_apache"):
-        pytest.skip(f"needs Apache Kafka: {choice.why or 'the embedded pair was asked for'}")
+        pytest.skip(f"needs Apache Kafka: {choice.described}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -93,6 +97,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Ends every run with what really ran."""
-    terminalreporter.write_line(f"neighbours: {chosen.what_ran()}")
+    why = chosen.choose().why
+    terminalreporter.write_line(f"neighbours: {chosen.what_ran()}" + (f" ({why})" if why else ""))
     if os.environ.get(REQUIRE_REAL) == "1" and not chosen.all_real():
         terminalreporter.write_line(f"{REQUIRE_REAL}=1: this run needs Apache Kafka and Redis themselves", red=True)

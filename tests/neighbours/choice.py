@@ -48,6 +48,11 @@ class Choice:
     kind: Literal["apache", "embedded", "docker"]
     why: str | None = None
 
+    @property
+    def described(self) -> str:
+        """One line for a person."""
+        return f"{self.kind} ({self.why})" if self.why else self.kind
+
 
 class CannotChoose(RuntimeError):
     """The kind that was asked for cannot run here."""

@@ -1,5 +1,9 @@
 """The harness: each neighbour keeps what it acknowledged over a kill, can be paused, and leaves nothing behind."""
 
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -7,7 +11,7 @@ import redis
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from typing_extensions import override
 
-from tests.neighbours import Broker, Ledger
+from tests.neighbours import ApacheKafka, Broker, EmbeddedRedis, Ledger, RedisServer, choice
 from tests.neighbours.process import LocalServer, listens
 from tests.neighbours.topics import Topics
 
@@ -52,9 +56,19 @@ async def test_a_send_waits_out_a_paused_broker(own_kafka: Broker) -> None:
         assert (await waiting).offset == 1
 
 
-def test_redis_is_empty_for_each_test_and_keeps_marks_over_a_kill(redis_url: str, own_redis: Ledger) -> None:
-    with redis.Redis.from_url(redis_url) as shared:
-        assert shared.dbsize() == 0
+def test_redis_is_empty_for_each_test(redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.dbsize() == 0
+        client.set("mark", "left behind")
+
+
+def test_redis_is_empty_after_a_test_that_left_marks(redis_url: str) -> None:
+    test_redis_is_empty_for_each_test(redis_url)
+
+
+def test_redis_keeps_marks_over_a_kill(own_redis: Ledger) -> None:
+    if not own_redis.real:
+        pytest.skip(f"needs Redis itself: {own_redis.title} loses its last second")
     with redis.Redis.from_url(own_redis.url) as client:
         client.set("mark", "kept", ex=60)
     own_redis.kill()
@@ -79,3 +93,68 @@ def test_a_server_that_ends_at_its_start_says_why(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError, match=r"(?s)broken server ended at its start.*no configuration"):
         Broken(tmp_path).begin()
+
+
+SLEEPER = """
+import sys
+from pathlib import Path
+from typing_extensions import override
+from tests.neighbours.process import LocalServer
+class Sleeper(LocalServer):
+    title, real, version = "sleeper", False, "0"
+    def command(self): return ["sh", "-c", "echo ready; exec sleep 300"]
+    def is_ready(self): return "ready" in self.log_tail()
+server = Sleeper(Path(sys.argv[1]))
+server.begin()
+print(server.pid, flush=True)
+"""
+
+
+def _group_is_gone(pid: int) -> bool:
+    try:
+        os.killpg(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("end", ["raise SystemExit", "raise RuntimeError", "import os; os._exit(3)"])
+def test_no_server_outlives_the_interpreter_that_started_it(tmp_path: Path, end: str) -> None:
+    command = [sys.executable, "-c", SLEEPER + end, str(tmp_path)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    pid = int(done.stdout)
+    deadline = time.monotonic() + 5
+    while not _group_is_gone(pid):
+        assert time.monotonic() < deadline, f"process group {pid} is left behind"
+
+
+def _pytest(tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    (tmp_path / "test_one.py").write_text("def test_that_starts_no_neighbour(): pass")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--rootdir={tmp_path}"]
+    command += ["-p", "tests.conftest", "-o", "markers=kafka_apache", str(tmp_path)]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, check=False)
+
+
+def test_a_run_that_needs_the_real_ones_fails_when_they_did_not_run(tmp_path: Path) -> None:
+    done = _pytest(tmp_path, BRIDGE_REQUIRE_REAL="1", BRIDGE_TEST_NEIGHBOURS="auto")
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
+    assert "neighbours: not started" in done.stdout
+    assert "needs Apache Kafka and Redis themselves" in done.stdout
+
+
+def test_a_kind_that_is_not_known_is_refused_before_the_first_test(tmp_path: Path) -> None:
+    done = _pytest(tmp_path, BRIDGE_REQUIRE_REAL="0", BRIDGE_TEST_NEIGHBOURS="bogus")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "expected auto, apache, embedded or docker" in done.stderr
+
+
+def test_only_the_real_pair_counts_as_real(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def ran(*servers: choice.Server) -> bool:
+        monkeypatch.setattr(choice, "started", list(servers))
+        return choice.all_real()
+
+    kafka, redis_ = ApacheKafka(tmp_path / "kafka"), RedisServer(tmp_path / "redis")
+    assert ran(kafka, redis_)
+    assert not ran(kafka)
+    assert not ran(kafka, EmbeddedRedis(tmp_path / "embedded"))
+    assert not ran(kafka, redis_, EmbeddedRedis(tmp_path / "embedded"))
