@@ -124,3 +124,8 @@ class Batch:
     def is_full(self) -> bool:
         """More is likely waiting: everything that was asked for was looked at, and no end was announced."""
         return not self.is_end and len(self.results) + self.filtered >= self.size_asked
+
+
+def created_at(result: Result | Undecodable) -> str:
+    """The upload time as the platform wrote it; empty where it wrote none."""
+    return result.created_at if isinstance(result, Undecodable) else result.comment.created_at

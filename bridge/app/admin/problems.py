@@ -1,0 +1,61 @@
+"""Errors of the admin API as problem details (RFC 9457)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from bridge.domain.errors import BridgeError
+from bridge.engine.supervisor import ConflictError, UnknownTriggerError, WouldSkipError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(
+    status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, **more: object
+) -> JSONResponse:
+    """A problem document; `type` is a stable URN of the code, for a program to branch on."""
+    body = {
+        "type": f"urn:bridge:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        **more,
+    }
+    return JSONResponse(jsonable_encoder(body), status, dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Every error of the API leaves as a problem."""
+
+    @app.exception_handler(UnknownTriggerError)
+    async def unknown(_: Request, error: UnknownTriggerError) -> JSONResponse:
+        return problem(404, "unknown_trigger", f"no trigger named {error.args[0]!r} is configured")
+
+    @app.exception_handler(ConflictError)
+    async def conflict(_: Request, error: ConflictError) -> JSONResponse:
+        return problem(409, "conflict", str(error))
+
+    @app.exception_handler(WouldSkipError)
+    async def would_skip(_: Request, error: WouldSkipError) -> JSONResponse:
+        return problem(422, "would_skip", f"{error}; repeat with allow_skip: true to leave them out for good")
+
+    @app.exception_handler(BridgeError)
+    async def neighbour(_: Request, error: BridgeError) -> JSONResponse:
+        return problem(503, error.code, str(error), {"Retry-After": str(int(error.retry_after_s or 5))})
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        mistakes = [{"at": list(one["loc"]), "message": one["msg"]} for one in error.errors()]
+        return problem(422, "invalid_request", "; ".join(one["msg"] for one in error.errors()), errors=mistakes)
+
+    @app.exception_handler(HTTPException)
+    async def http(_: Request, error: HTTPException) -> JSONResponse:
+        code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+        return problem(error.status_code, code, str(error.detail), error.headers)

@@ -1,0 +1,166 @@
+"""Step 2: which records a batch becomes. Pure: the same batch, plan and generation give the same deliveries."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bridge.domain.delivery import Delivery, MarkKey, mark_key
+from bridge.domain.errors import StopTrigger
+from bridge.domain.model import Batch, Generation, Result, Undecodable
+from bridge.domain.plan import DeadLetter, TriggerPlan
+from bridge.domain.record import (
+    DEAD_LETTER_ROUTE,
+    DEAD_LETTER_TYPE,
+    UNMATCHED_ROUTE,
+    RecordWriter,
+    record_bytes,
+    text,
+)
+from bridge.domain.record_key import record_key
+from bridge.domain.rules import MatchedLabel
+
+TOO_LARGE = "too_large"
+ERROR_MESSAGES = {
+    TOO_LARGE: "the record is larger than record_bytes_max or than what the topic takes",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a batch becomes. `deliveries` stand in the trigger's order; the rest is for counting.
+
+    `shadowed` are results a shadow route would have taken; `unmatched` results no live route took; `dead_letters`
+    counts them by reason; `probabilities` are those of the labels that matched, by route.
+    """
+
+    deliveries: Sequence[Delivery]
+    shadowed: Mapping[str, int]
+    unmatched: int
+    dead_letters: Mapping[str, int]
+    probabilities: Mapping[str, Sequence[float]]
+
+
+def decide(
+    batch: Batch, plan: TriggerPlan, generation: Generation, refused: Mapping[MarkKey, str], traceparent: str
+) -> Decision:
+    """Route a batch. `refused` are deliveries the broker will not take as they are, with its reason (I8).
+
+    Raises StopTrigger where a dead letter has no topic to go to: losing it is no choice.
+    """
+    table = _Table(plan, generation, refused, traceparent)
+    for result in batch.results:
+        if isinstance(result, Undecodable):
+            table.park(result, result.reason, route="", topic="")
+        else:
+            table.route(result)
+    return table.decision()
+
+
+@dataclass(slots=True)
+class _Table:
+    plan: TriggerPlan
+    generation: Generation
+    refused: Mapping[MarkKey, str]
+    traceparent: str
+    writer: RecordWriter = field(init=False)
+    deliveries: list[Delivery] = field(default_factory=list)
+    shadowed: Counter[str] = field(default_factory=Counter)
+    unmatched: int = 0
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    probabilities: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        self.writer = RecordWriter(self.plan.name, self.plan.ref, self.generation, self.traceparent)
+
+    def route(self, result: Result) -> None:
+        live = False
+        for match in self.plan.rules.matches(result):
+            if match.matched:
+                self.probabilities[match.route.name].extend([label.probability for label in match.matched])
+            if match.route.shadow:
+                self.shadowed[match.route.name] += 1
+                continue
+            live = True
+            self.send(result, match.route.name, match.route.topic, match.matched)
+        if not live:
+            self.leave_unmatched(result)
+
+    def leave_unmatched(self, result: Result) -> None:
+        self.unmatched += 1
+        if self.plan.unmatched_topic:
+            self.send(result, UNMATCHED_ROUTE, self.plan.unmatched_topic, ())
+
+    def send(self, result: Result, route: str, topic: str, matched: Sequence[MatchedLabel]) -> None:
+        mark = mark_key(self.plan.ref.identity, self.generation, result.sequence_id, route)
+        key = record_key(self.plan.key, result)
+        value = self.writer.value(result, route, topic, matched)
+        headers = self.writer.headers(mark, route, result.comment.uid, result.comment.created_at)
+        too_large = record_bytes(key, value, headers) > self.plan.record_bytes_max
+        reason = TOO_LARGE if too_large else self.refused.get(mark)
+        if reason:
+            self.park(result, reason, route=route, topic=topic)
+            return
+        self.deliveries.append(
+            Delivery(
+                mark=mark,
+                topic=topic,
+                route=route,
+                key=key,
+                value=value,
+                headers=headers,
+                sequence_id=result.sequence_id,
+                uid=result.comment.uid,
+            )
+        )
+
+    def park(self, result: Result | Undecodable, reason: str, route: str, topic: str) -> None:
+        """Make a dead letter of one delivery that cannot be; it is acked, marked and counted like any other (I8)."""
+        dead_letter = self._dead_letter(reason)
+        self.dead_letters[reason] += 1
+        uid, created_at = _who(result)
+        parked_route = f"{DEAD_LETTER_ROUTE}/{route}" if route else DEAD_LETTER_ROUTE
+        mark = mark_key(self.plan.ref.identity, self.generation, result.sequence_id, parked_route)
+        headers = (
+            *self.writer.headers(mark, DEAD_LETTER_ROUTE, uid, created_at, DEAD_LETTER_TYPE),
+            ("bridge_error", text(reason)),
+            ("bridge_error_message", text(ERROR_MESSAGES.get(reason, reason))),
+            *((("bridge_original_topic", text(topic)),) if topic else ()),
+        )
+        self.deliveries.append(
+            Delivery(
+                mark=mark,
+                topic=dead_letter.topic,
+                route=DEAD_LETTER_ROUTE,
+                key=text(uid) if uid else None,
+                value=self.writer.dead_letter(result, reason, dead_letter.topic, self.plan.record_bytes_max),
+                headers=headers,
+                sequence_id=result.sequence_id,
+                uid=uid,
+                dead_letter_reason=reason,
+            )
+        )
+
+    def _dead_letter(self, reason: str) -> DeadLetter:
+        if self.plan.dead_letter is None:
+            raise StopTrigger(
+                f"a result cannot be routed ({reason}) and no dead_letter topic is configured: name one, then resume",
+                code="no_dead_letter_topic",
+            )
+        return self.plan.dead_letter
+
+    def decision(self) -> Decision:
+        return Decision(
+            deliveries=self.deliveries,
+            shadowed=self.shadowed,
+            unmatched=self.unmatched,
+            dead_letters=self.dead_letters,
+            probabilities=self.probabilities,
+        )
+
+
+def _who(result: Result | Undecodable) -> tuple[str, str]:
+    if isinstance(result, Undecodable):
+        return result.uid, result.created_at
+    return result.comment.uid, result.comment.created_at

@@ -1,0 +1,133 @@
+"""The bytes of a record (design section 6): the result as the platform sent it, with what the bridge knows in front."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+from bridge.domain.delivery import Headers, MarkKey
+from bridge.domain.model import Generation, Label, Result, TriggerRef, Undecodable
+from bridge.domain.rules import MatchedLabel
+
+RESULT_TYPE = b"com.reinfer.trigger.result.v1"
+DEAD_LETTER_TYPE = b"com.reinfer.trigger.dead.v1"
+DEAD_LETTER_ROUTE = "dead_letter"
+UNMATCHED_ROUTE = "unmatched"
+RESERVED_KEYS = ("trigger", "generation", "route")
+"""Keys of the record that are the bridge's own. A result that has one of them has it left out (see `spliced`)."""
+
+RECORD_OVERHEAD_BYTES = 128
+"""What Kafka's record format and batch header add to key, value and headers, rounded up."""
+
+HEADER_OVERHEAD_BYTES = 10
+
+
+def text(value: str) -> bytes:
+    """UTF-8; a lone surrogate, which no UTF-8 can hold, is written as its escape."""
+    return value.encode("utf-8", "backslashreplace")
+
+
+def compact(value: object) -> bytes:
+    """JSON without blanks. ASCII, so that a lone surrogate stays an escape."""
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+class RecordWriter:
+    """Writes the records of one trigger in one generation; what is the same for all of them is spelled once."""
+
+    def __init__(self, name: str, ref: TriggerRef, generation: Generation, traceparent: str) -> None:
+        trigger = {"name": name, "project": ref.project, "dataset": ref.dataset, "trigger": ref.trigger}
+        self._opening = b'{"trigger":%b,"generation":%d,"route":' % (compact(trigger), generation)
+        self._common: Headers = (
+            ("content-type", b"application/json"),
+            ("ce_specversion", b"1.0"),
+            ("ce_source", text(f"/{ref.project}/{ref.dataset}/triggers/{ref.trigger}")),
+            ("ce_generation", b"%d" % generation),
+            *((("traceparent", text(traceparent)),) if traceparent else ()),
+        )
+        self._labels: dict[Label, bytes] = {}
+        self._routes: dict[tuple[str, str], bytes] = {}
+
+    def value(self, result: Result, route: str, topic: str, matched: Sequence[MatchedLabel]) -> bytes:
+        """The record of a result on a route."""
+        return b"%b%b,%b" % (self._opening, self._route(route, topic, matched), spliced(result))
+
+    def _route(self, route: str, topic: str, matched: Sequence[MatchedLabel]) -> bytes:
+        opening = self._routes.get((route, topic))
+        if opening is None:
+            opening = self._routes[route, topic] = compact({"name": route, "topic": topic})[:-1] + b',"matched":['
+        return opening + b",".join(map(self._matched, matched)) + b"]}"
+
+    def _matched(self, matched: MatchedLabel) -> bytes:
+        label = self._labels.get(matched.label)
+        if label is None:
+            label = self._labels[matched.label] = compact(matched.label)
+        return b'{"label":%b,"probability":%b,"min":%b}' % (label, _number(matched.probability), _number(matched.min))
+
+    def headers(self, mark: MarkKey, route: str, uid: str, created_at: str, ce_type: bytes = RESULT_TYPE) -> Headers:
+        """CloudEvents 1.0, Kafka binding, binary mode (D11)."""
+        own = (
+            ("ce_id", mark.hex().encode()),
+            ("ce_type", ce_type),
+            ("ce_route", text(route)),
+            ("ce_subject", text(uid)),
+        )
+        return self._common + own + ((("ce_time", text(created_at)),) if created_at else ())
+
+    def dead_letter(self, result: Result | Undecodable, code: str, topic: str, bytes_max: int) -> bytes:
+        """What is left of a result that cannot take its road: all of it if unreadable and small, else identifiers."""
+        known: dict[str, object] = {"sequence_id": result.sequence_id, "comment": _identifiers(result)}
+        opening = b"%b%b" % (self._opening, self._route(DEAD_LETTER_ROUTE, topic, ()))
+        head = b'%b,%b,"error":%b' % (opening, compact(known)[1:-1], compact({"code": code}))
+        if isinstance(result, Undecodable) and len(head) + len(result.raw) < bytes_max - RECORD_OVERHEAD_BYTES:
+            return b'%b,"result":%b}' % (head, result.raw)
+        return head + b"}"
+
+
+def spliced(result: Result) -> bytes:
+    """The result's own object without its opening brace, byte for byte but for keys that are the record's own."""
+    if not result.has_reserved_keys:
+        return result.raw[1:]
+    whole = result.raw.decode("utf-8", "surrogateescape")
+    kept = ",".join(member for key, member in _members(whole) if key not in RESERVED_KEYS)
+    return kept.encode("utf-8", "surrogateescape") + b"}"
+
+
+def _members(whole: str) -> Iterator[tuple[str, str]]:
+    """The members of a JSON object as (key, text of the whole member), left as they are written."""
+    decoder = json.JSONDecoder(strict=False)
+    at = _after_blanks(whole, 1)
+    while whole[at] != "}":
+        key, colon = decoder.raw_decode(whole, at)
+        value = _after_blanks(whole, _after_blanks(whole, colon) + 1)
+        _, end = decoder.raw_decode(whole, value)
+        yield str(key), whole[at:end]
+        at = _after_blanks(whole, end)
+        at = _after_blanks(whole, at + 1) if whole[at] == "," else at
+
+
+def _after_blanks(whole: str, at: int) -> int:
+    while whole[at] in " \t\r\n":
+        at += 1
+    return at
+
+
+def record_bytes(key: bytes | None, value: bytes, headers: Headers) -> int:
+    """What the record takes on the wire at most, before compression."""
+    return (
+        RECORD_OVERHEAD_BYTES
+        + len(key or b"")
+        + len(value)
+        + sum(len(name) + len(content) + HEADER_OVERHEAD_BYTES for name, content in headers)
+    )
+
+
+def _number(value: float) -> bytes:
+    return repr(value).encode() if value == value and abs(value) != float("inf") else b"null"
+
+
+def _identifiers(result: Result | Undecodable) -> Mapping[str, object]:
+    if isinstance(result, Undecodable):
+        return {"uid": result.uid or None, "created_at": result.created_at or None}
+    comment = result.comment
+    return {"uid": comment.uid, "created_at": comment.created_at or None, "thread_id": comment.thread_id}

@@ -1,0 +1,162 @@
+"""One pass of the data's way: fetch, decide, skip what is marked, publish, mark, advance."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Set
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from bridge.domain.decide import Decision, decide
+from bridge.domain.delivery import Delivery, MarkKey, Outcome, Receipt
+from bridge.domain.errors import Blocked, BridgeError, Retry, StopTrigger
+from bridge.domain.model import Batch, Generation
+from bridge.domain.plan import OnLedgerOutage, TriggerPlan
+from bridge.domain.poison import PoisonWatch
+from bridge.domain.settle import Held, Settled, settle
+from bridge.ports import Clock, Ledger, Publisher, Source
+from bridge.signals import Signals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbours:
+    """What a pass talks to."""
+
+    source: Source
+    publisher: Publisher
+    ledger: Ledger
+    clock: Clock
+
+
+@dataclass(slots=True, kw_only=True)
+class Memory:
+    """What a worker remembers from one pass to the next; losing it costs repeats, never results.
+
+    `unmarked`: acked, but the ledger was out when they were to be marked. `refused`: what the broker will not take as
+    it is, with its reason; the next pass makes dead letters of them. `poison`: the recent share of dead letters.
+    """
+
+    unmarked: set[MarkKey] = field(default_factory=set)
+    refused: dict[MarkKey, str] = field(default_factory=dict)
+    poison: PoisonWatch = field(default_factory=PoisonWatch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """A pass that ended well. `advanced` is false where there was nothing to advance past."""
+
+    batch: Batch
+    decision: Decision
+    receipts: tuple[Receipt, ...]
+    advanced: bool
+
+
+async def run_cycle(
+    plan: TriggerPlan, generation: Generation, memory: Memory, neighbours: Neighbours, signals: Signals
+) -> Pass:
+    """Carry one batch over. Raises a BridgeError where the position is held; then nothing is lost, ever (I1, I7)."""
+    began_s = neighbours.clock.monotonic_s()
+    with signals.cycle(plan.name) as traceparent:
+        with signals.step(plan.name, "fetch"):
+            batch = await neighbours.source.fetch(plan.ref, plan.batch_size)
+        signals.fetched(plan.name, batch)
+
+        with signals.step(plan.name, "decide"):
+            decision = decide(batch, plan, generation, memory.refused, traceparent)
+            poison = watched_for_poison(plan, memory.poison, batch, decision)
+
+        done_before = await marked_before(plan, decision, memory, neighbours, signals)
+        to_send = [delivery for delivery in decision.deliveries if delivery.mark not in done_before]
+
+        with signals.publishing(plan.name, len(to_send)):
+            receipts = tuple(await neighbours.publisher.publish(to_send)) if to_send else ()
+        signals.published(plan.name, to_send, receipts)
+
+        verdict = settle(batch, decision.deliveries, done_before, receipts)
+        remember(memory, receipts)
+        with signals.step(plan.name, "mark"):
+            await mark(plan, verdict.marks, memory, neighbours, signals)
+
+        match verdict:
+            case Held():
+                raise why_held(verdict, to_send)
+            case Settled():
+                advanced = bool(batch.results or batch.filtered)
+                if advanced:
+                    with signals.step(plan.name, "advance"):
+                        await neighbours.source.advance(plan.ref, verdict)
+            case never:
+                assert_never(never)
+
+        memory.poison = poison
+        memory.refused.clear()
+        if advanced:
+            took_s = neighbours.clock.monotonic_s() - began_s
+            signals.advanced(plan.name, batch, decision, len(to_send), took_s, generation)
+        return Pass(batch=batch, decision=decision, receipts=receipts, advanced=advanced)
+
+
+def watched_for_poison(plan: TriggerPlan, poison: PoisonWatch, batch: Batch, decision: Decision) -> PoisonWatch:
+    """Stop before anything of the batch is sent when too large a share of the recent results is poisonous (I8)."""
+    watch = poison.after(len(batch.results), sum(decision.dead_letters.values()))
+    if plan.dead_letter and watch.is_over(plan.dead_letter.stop_when_share_over):
+        reasons = ", ".join(f"{reason} {results}" for reason, results in sorted(decision.dead_letters.items()))
+        raise StopTrigger(
+            f"more than {plan.dead_letter.stop_when_share_over:.0%} of the recent results are dead letters"
+            f" ({reasons or 'in earlier batches'}); the position is held: mend the cause, then resume",
+            code="too_many_dead_letters",
+        )
+    return watch
+
+
+async def marked_before(
+    plan: TriggerPlan, decision: Decision, memory: Memory, neighbours: Neighbours, signals: Signals
+) -> Set[MarkKey]:
+    """Which deliveries are done already. Without the ledger: hold, or publish by choice (D5)."""
+    marks = [delivery.mark for delivery in decision.deliveries]
+    if not marks:
+        return frozenset()
+    try:
+        return memory.unmarked | await neighbours.ledger.marked(plan.ref, marks)
+    except Retry as outage:
+        if plan.on_ledger_outage is OnLedgerOutage.HOLD:
+            raise
+        signals.ledger_bypassed(plan.name, outage)
+        return frozenset(memory.unmarked)
+
+
+async def mark(
+    plan: TriggerPlan, acked: Collection[MarkKey], memory: Memory, neighbours: Neighbours, signals: Signals
+) -> None:
+    """Mark what was acked (I2), with what an earlier pass could not mark.
+
+    What cannot be marked now is remembered, so that a ledger outage between ack and mark repeats nothing as long as
+    this process lives.
+    """
+    memory.unmarked.update(acked)
+    if not memory.unmarked:
+        return
+    try:
+        await neighbours.ledger.mark(plan.ref, list(memory.unmarked))
+    except Retry as outage:
+        if plan.on_ledger_outage is OnLedgerOutage.HOLD:
+            raise
+        signals.ledger_bypassed(plan.name, outage)
+    memory.unmarked.clear()
+
+
+def remember(memory: Memory, receipts: Collection[Receipt]) -> None:
+    """Note what the broker refuses for its size: sent as it is, it would hold the trigger for ever (I8)."""
+    for receipt in receipts:
+        if receipt.outcome is Outcome.FAILED and receipt.code == "too_large":
+            memory.refused[receipt.mark] = receipt.code
+
+
+def why_held(held: Held, sent: Collection[Delivery]) -> BridgeError:
+    """The error of a pass whose batch was not acked whole."""
+    failure = held.first_failure
+    kind = Blocked if failure.blocked else Retry
+    return kind(
+        f"{held.failed} failed and {held.unknown} unknown of {len(sent)} records;"
+        f" the first: topic {failure.topic}, {failure.code}",
+        code=failure.code or failure.outcome.value,
+    )
