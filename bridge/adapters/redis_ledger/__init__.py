@@ -1,0 +1,1 @@
+"""Which deliveries were acked, kept in Redis."""

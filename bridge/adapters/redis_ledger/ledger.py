@@ -1,0 +1,113 @@
+"""The Ledger port over Redis: one round trip before the publish, one after the acks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from redis.exceptions import NoScriptError
+
+from bridge.adapters.redis_ledger.connect import Argument, connect
+from bridge.adapters.redis_ledger.errors import DENIED, ERROR, READONLY, translated
+from bridge.adapters.redis_ledger.promises import Finding, findings_of, unverified
+from bridge.adapters.redis_ledger.scripts import MARK, MARKED, Script, lifetimes, ring_of
+from bridge.adapters.redis_ledger.settings import RedisSettings
+from bridge.domain.delivery import MARK_KEY_BYTES, MarkKey
+from bridge.domain.errors import Retry
+from bridge.domain.model import TriggerRef
+
+IS_MARKED = ord("1")
+CLOSE_TIMEOUT_S = 5.0
+
+
+class RedisLedger:
+    """Remembers and answers; that marks come only after acks is its caller's doing (I2).
+
+    Every method raises Retry and nothing else, in bound (D5). A call that timed out leaves no connection behind that
+    could read its late answer. After a time-out of `mark` the marks may or may not be there; both are harmless.
+    """
+
+    def __init__(self, settings: RedisSettings) -> None:
+        """Connects at the first call. Raises ValueError for a bad URL."""
+        self._connected = connect(settings)
+        self._timeout_s = settings.timeout_s
+        self._lifetimes = lifetimes(settings.key_ttl_s)
+        self._in_flight = asyncio.Semaphore(settings.connections_max)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def marked(self, trigger: TriggerRef, marks: Sequence[MarkKey]) -> frozenset[MarkKey]:
+        """Which of these are marked."""
+        if not marks:
+            return frozenset()
+        found = await self._run(MARKED, trigger, _joined(marks))
+        if not isinstance(found, bytes) or len(found) != len(marks):
+            raise Retry("Redis did not answer for every mark it was asked for", code=ERROR)
+        return frozenset(mark for mark, answer in zip(marks, found, strict=True) if answer == IS_MARKED)
+
+    async def mark(self, trigger: TriggerRef, marks: Sequence[MarkKey]) -> None:
+        """Mark these for `key_ttl_s` at least, and half as long again at most."""
+        if marks:
+            await self._run(MARK, trigger, *self._lifetimes, _joined(marks))
+
+    async def ping(self) -> None:
+        """Whether it serves; for readiness."""
+        async with translated(self._timeout_s):
+            await self._connected.command("PING")
+
+    async def findings(self) -> Sequence[Finding]:
+        """What of the guarantee this Redis does not keep (D16)."""
+        try:
+            async with translated(self._timeout_s):
+                server = await self._connected.infos("server")
+                memory = dict(await self._connected.infos("memory"))
+                role = dict(await self._connected.infos("replication"))
+        except Retry as error:
+            if error.code == DENIED:
+                return [unverified("Redis")]
+            raise
+        nodes = [(node, {**info, **memory.get(node, {}), **role.get(node, {})}) for node, info in server]
+        return [finding for node, info in nodes for finding in findings_of(node, info)]
+
+    async def close(self) -> None:
+        """Bounded; what cannot be closed in time is dropped."""
+        async with translated(CLOSE_TIMEOUT_S):
+            await self._connected.close()
+
+    async def _run(self, script: Script, trigger: TriggerRef, *args: Argument) -> object:
+        keys = ring_of(trigger)
+        try:
+            async with translated(self._timeout_s), self._in_flight:
+                return await self._evaluated(script, len(keys), *keys, *args)
+        except Retry as error:
+            if error.code == READONLY:
+                await self._forget()
+            raise
+
+    async def _evaluated(self, script: Script, *args: Argument) -> object:
+        """By name; by its text where the server lost it (a restart, a flush), which also teaches it again."""
+        try:
+            return await self._connected.command("EVALSHA", script.sha, *args)
+        except NoScriptError:
+            return await self._connected.command("EVAL", script.text, *args)
+
+    async def _forget(self) -> None:
+        """After a failover behind one name, an old connection would stay with the demoted server for ever."""
+        async with translated(self._timeout_s):
+            await self._connected.forget()
+
+
+def _joined(marks: Sequence[MarkKey]) -> bytes:
+    """Marks of another length would shift all behind them into other marks."""
+    joined = b"".join(marks)
+    if len(joined) != MARK_KEY_BYTES * len(marks) or any(len(mark) != MARK_KEY_BYTES for mark in marks):
+        raise ValueError(f"a mark has {MARK_KEY_BYTES} bytes")
+    return joined
