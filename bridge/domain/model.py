@@ -96,7 +96,8 @@ class Result(Protocol):
 class Undecodable:
     """A result of a readable page that is not what a result must be. It becomes a dead letter (I8).
 
-    `sequence_id`, `uid` and `created_at` are what could still be read, empty otherwise.
+    `sequence_id`, `uid` and `created_at` are what could still be read, empty otherwise. `raw_is_json` is false where
+    the bytes must not be put into a JSON record as they are: strict readers would refuse the whole of it.
     """
 
     raw: bytes
@@ -104,6 +105,7 @@ class Undecodable:
     sequence_id: SequenceId
     uid: str = ""
     created_at: str = ""
+    raw_is_json: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,10 @@ RESERVED_KEYS = frozenset({"trigger", "generation", "route"})
 """The record's own keys before the result's; a result that has one of them cannot be spliced in as it is."""
 
 NOT_JSON = "not_json"
+NOT_UTF8 = "not_utf8"
+NOT_STRICT_JSON = "not_strict_json"
+TOO_DEEP = "nested_too_deep"
+_UNSAFE = frozenset({NOT_JSON, NOT_UTF8, NOT_STRICT_JSON, TOO_DEEP})
 _LABEL_SEPARATOR = " > "
 _EXACT_DIGITS_MAX = 300
 
@@ -34,7 +38,7 @@ def read_leniently(raw: bytes) -> WireResult | Undecodable:
         text = raw.decode("utf-8", "surrogateescape")
         value = json.loads(text, strict=False, parse_int=_number)
     except RecursionError:
-        return _undecodable(raw, "nested_too_deep", _outermost(raw))
+        return _undecodable(raw, TOO_DEEP, _outermost(raw))
     except ValueError:
         return _undecodable(raw, NOT_JSON, {})
     try:
@@ -49,11 +53,11 @@ def _require_publishable(raw: bytes, text: str) -> None:
     try:
         raw.decode()
     except UnicodeDecodeError:
-        raise _Unusable("not_utf8") from None
+        raise _Unusable(NOT_UTF8) from None
     try:
         json.loads(text, parse_constant=_refuse_constant, parse_int=_number)
     except ValueError:
-        raise _Unusable("not_strict_json") from None
+        raise _Unusable(NOT_STRICT_JSON) from None
 
 
 def _refuse_constant(name: str) -> None:
@@ -165,6 +169,7 @@ def _undecodable(raw: bytes, reason: str, value: Any) -> Undecodable:
         sequence_id=SequenceId(_text(known.get("sequence_id")) or stand_in_sequence_id(raw)),
         uid=_text(comment.get("uid")),
         created_at=_text(comment.get("created_at")),
+        raw_is_json=reason not in _UNSAFE,
     )
 
 
