@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bridge.domain.labels import is_exact, pattern_matches
 from bridge.domain.model import Entity, Label
 
 PropertyValue: TypeAlias = str | float | int | bool | None
@@ -69,10 +68,6 @@ class LabelHolds:
     def sentiment_span(self) -> Span:
         """The wanted sentiments."""
         return Span.within(self.sentiment_min, self.sentiment_max, -1.0, 1.0)
-
-    def names(self, label: Label) -> bool:
-        """Whether a label falls under the pattern."""
-        return label == self.pattern if is_exact(self.pattern) else pattern_matches(self.pattern, label)
 
 
 @dataclass(frozen=True, slots=True)

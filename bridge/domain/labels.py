@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bridge.domain.model import Label
 
 LEVEL_SEPARATOR = " > "
@@ -60,3 +62,17 @@ def pattern_matches(pattern: Label, label: Label) -> bool:
         else:
             return False
     return all(level == ANY_LEVELS for level in pattern[at_pattern:])
+
+
+def pattern_test(pattern: Label) -> Callable[[Label], bool]:
+    """`pattern_matches` of one pattern, made ready: one wildcard is a comparison of both ends."""
+    wild = [place for place, level in enumerate(pattern) if level in (ANY_LEVEL, ANY_LEVELS)]
+    if len(wild) != 1:
+        return lambda label: pattern_matches(pattern, label)
+    head, tail = pattern[: wild[0]], pattern[wild[0] + 1 :]
+    of_head, of_tail, least = len(head), len(tail), len(head) + len(tail)
+    if pattern[wild[0]] == ANY_LEVEL:
+        return lambda label: (
+            len(label) == least + 1 and label[:of_head] == head and (not tail or label[-of_tail:] == tail)
+        )
+    return lambda label: len(label) >= least and label[:of_head] == head and (not tail or label[-of_tail:] == tail)

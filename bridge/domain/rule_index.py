@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias, assert_never
 
@@ -90,63 +89,61 @@ def _vagueness(signs: Signs) -> tuple[int, int]:
     return len(signs), -max((len(sign) for kind, sign in signs if kind is not SignKind.ENTITY), default=0)
 
 
-@dataclass(slots=True)
 class RuleIndex:
     """Rules by their place in a list. Built once; asking it changes nothing."""
 
-    always: list[int] = field(default_factory=list)
-    by_sign: dict[SignKind, dict[object, list[int]]] = field(default_factory=lambda: {kind: {} for kind in SignKind})
-    prefix_lengths: tuple[int, ...] = ()
-    suffix_lengths: tuple[int, ...] = ()
-
-    @classmethod
-    def of(cls, conditions: Sequence[Condition]) -> RuleIndex:
+    def __init__(self, conditions: Sequence[Condition]) -> None:
         """Put each condition under the signs that it shares with the fewest others."""
         alternatives = [necessary_signs(condition) for condition in conditions]
         shared = Counter(sign for each in alternatives for signs in each for sign in signs)
-        index = cls()
+        places: dict[SignKind, _Places] = {kind: {} for kind in SignKind}
         for place, each in enumerate(alternatives):
-            if not each:
-                index.always.append(place)
-                continue
-            for kind, sign in min(each, key=lambda signs: sum(shared[sign] for sign in signs)):
-                index.by_sign[kind].setdefault(sign, []).append(place)
-        index.prefix_lengths = _lengths(index.by_sign[SignKind.LABEL_PREFIX])
-        index.suffix_lengths = _lengths(index.by_sign[SignKind.LABEL_SUFFIX])
-        return index
+            for kind, sign in min(each, key=lambda signs: sum(shared[sign] for sign in signs), default=()):
+                places[kind].setdefault(sign, []).append(place)
+        self._always = [place for place, each in enumerate(alternatives) if not each]
+        self._by_label = places[SignKind.LABEL]
+        self._by_prefix = _by_length(places[SignKind.LABEL_PREFIX])
+        self._by_suffix = _by_length(places[SignKind.LABEL_SUFFIX])
+        self._by_entity = places[SignKind.ENTITY]
+        self._by_property = places[SignKind.PROPERTY]
+        self._by_value = places[SignKind.PROPERTY_VALUE]
 
     def candidates(
-        self, labels: Iterable[Label], entities: Collection[Entity], properties: Mapping[str, PropertyValue]
+        self, labels: Collection[Label], entities: Iterable[Entity], properties: Mapping[str, PropertyValue]
     ) -> list[int]:
         """The places of all rules that can hold, in their order."""
-        found = set(self.always)
+        found = list(self._always)
         for label in labels:
-            self._add_by_label(label, found)
-        if entities and (by_entity := self.by_sign[SignKind.ENTITY]):
+            if label in self._by_label:
+                found += self._by_label[label]
+        if self._by_prefix or self._by_suffix:
+            for label in labels:
+                self._add_by_pattern(label, found)
+        if self._by_entity:
             for entity in entities:
-                found.update(by_entity.get(entity.kind, ()), by_entity.get(entity.name, ()))
-        if properties:
+                found += self._by_entity.get(entity.kind, ())
+                found += self._by_entity.get(entity.name, ())
+        if self._by_property or self._by_value:
             self._add_by_property(properties, found)
-        return sorted(found)
+        return sorted(set(found))
 
-    def _add_by_label(self, label: Label, found: set[int]) -> None:
-        found.update(self.by_sign[SignKind.LABEL].get(label, ()))
-        for length in self.prefix_lengths:
-            if length <= len(label):
-                found.update(self.by_sign[SignKind.LABEL_PREFIX].get(label[:length], ()))
-        for length in self.suffix_lengths:
-            if length <= len(label):
-                found.update(self.by_sign[SignKind.LABEL_SUFFIX].get(label[len(label) - length :], ()))
+    def _add_by_property(self, properties: Mapping[str, PropertyValue], found: list[int]) -> None:
+        for name, value in properties.items():
+            found += self._by_property.get(name, ())
+            found += self._by_value.get((name, value), ())
 
-    def _add_by_property(self, properties: Mapping[str, PropertyValue], found: set[int]) -> None:
-        by_name, by_value = self.by_sign[SignKind.PROPERTY], self.by_sign[SignKind.PROPERTY_VALUE]
-        if by_name:
-            for name in properties:
-                found.update(by_name.get(name, ()))
-        if by_value:
-            for item in properties.items():
-                found.update(by_value.get(item, ()))
+    def _add_by_pattern(self, label: Label, found: list[int]) -> None:
+        for length, by_prefix in self._by_prefix:
+            found += by_prefix.get(label[:length], ())
+        for length, by_suffix in self._by_suffix:
+            found += by_suffix.get(label[-length:] if length else (), ())
 
 
-def _lengths(by_levels: Mapping[object, object]) -> tuple[int, ...]:
-    return tuple(sorted({len(levels) for levels in by_levels if isinstance(levels, tuple)}))
+_Places: TypeAlias = dict[object, list[int]]
+
+
+def _by_length(places: _Places) -> list[tuple[int, _Places]]:
+    """A label is cut once for each length there is; one that is too short is cut to itself and meets nothing."""
+    levels = [sign for sign in places if isinstance(sign, tuple)]
+    lengths = sorted({len(sign) for sign in levels})
+    return [(length, {sign: places[sign] for sign in levels if len(sign) == length}) for length in lengths]

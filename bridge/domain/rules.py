@@ -17,7 +17,7 @@ from bridge.domain.conditions import (
     Not,
     UserPropertyHolds,
 )
-from bridge.domain.labels import is_exact
+from bridge.domain.labels import is_exact, pattern_test
 from bridge.domain.model import Label, Prediction, Result
 from bridge.domain.rule_index import RuleIndex
 
@@ -79,7 +79,7 @@ class RuleSet:
         self.routes = tuple(routes)
         self.mode = mode
         self._checks = tuple(_compiled(route.when) for route in self.routes)
-        self._index = RuleIndex.of([route.when for route in self.routes])
+        self._index = RuleIndex([route.when for route in self.routes])
 
     def matches(self, result: Result) -> Sequence[RouteMatch]:
         """The routes that hold, in their order.
@@ -113,9 +113,6 @@ class _Shown:
         for prediction in result.labels:
             self.by_label.setdefault(prediction.name, []).append(prediction)
 
-    def under(self, leaf: LabelHolds) -> Sequence[Prediction]:
-        return [prediction for prediction in self.result.labels if leaf.names(prediction.name)]
-
 
 _Check: TypeAlias = Callable[[_Shown], "list[MatchedLabel] | None"]
 """None where the condition does not hold, otherwise the predictions it rests on."""
@@ -142,7 +139,7 @@ def _compiled(condition: Condition) -> _Check:
 
 
 def _compiled_label(leaf: LabelHolds) -> _Check:
-    exact = is_exact(leaf.pattern)
+    named = _named_by(leaf.pattern)
     probabilities, sentiments = leaf.probability_span, leaf.sentiment_span if leaf.wants_sentiment else None
 
     def holds_for(prediction: Prediction) -> bool:
@@ -151,10 +148,16 @@ def _compiled_label(leaf: LabelHolds) -> _Check:
         return sentiments is None or (prediction.sentiment is not None and sentiments.holds(prediction.sentiment))
 
     def check(shown: _Shown) -> list[MatchedLabel] | None:
-        named = shown.by_label.get(leaf.pattern, ()) if exact else shown.under(leaf)
-        return [MatchedLabel(each.name, each.probability, leaf.min) for each in named if holds_for(each)] or None
+        return [MatchedLabel(each.name, each.probability, leaf.min) for each in named(shown) if holds_for(each)] or None
 
     return check
+
+
+def _named_by(pattern: Label) -> Callable[[_Shown], Sequence[Prediction]]:
+    if is_exact(pattern):
+        return lambda shown: shown.by_label.get(pattern, ())
+    test = pattern_test(pattern)
+    return lambda shown: [prediction for prediction in shown.result.labels if test(prediction.name)]
 
 
 def _compiled_not(part: _Check) -> _Check:
