@@ -1,0 +1,146 @@
+"""The admin API: list and see triggers, pause, resume, replay, explain."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import islice
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query, Response
+
+from bridge import __version__
+from bridge.app.admin import problems
+from bridge.app.admin.auth import Gate, Role, Tokens
+from bridge.app.admin.health import Ping, health_routes
+from bridge.app.admin.views import (
+    ExplainRequest,
+    PauseRequest,
+    ResetList,
+    ResetRequest,
+    ResetView,
+    TriggerList,
+    TriggerView,
+)
+from bridge.domain.explain import explain, explanation_as_json
+from bridge.domain.model import Result, TriggerName, Undecodable
+from bridge.domain.standing import Reset
+from bridge.engine.supervisor import Supervisor
+from bridge.ports import Clock
+
+PREFIX = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminParts:
+    """What the API is made over."""
+
+    supervisor: Supervisor
+    tokens: Tokens
+    pings: Mapping[str, Ping]
+    clock: Clock
+    decode: Callable[[bytes], Result | Undecodable]
+
+
+def create_admin(parts: AdminParts) -> FastAPI:
+    """The ASGI application; it runs in the event loop of the workers."""
+    app = FastAPI(title="bridge admin API", version=__version__)
+    problems.install(app)
+    app.include_router(health_routes(parts.supervisor, parts.pings, parts.clock))
+    app.include_router(_read_routes(parts))
+    app.include_router(_operate_routes(parts))
+    return app
+
+
+def _read_routes(parts: AdminParts) -> APIRouter:
+    router = APIRouter(prefix=PREFIX, dependencies=[Depends(Gate(parts.tokens, Role.READ))])
+    supervisor = parts.supervisor
+
+    def view(name: TriggerName) -> TriggerView:
+        worker = supervisor.worker(name)
+        return TriggerView.of(
+            socket.gethostname(), worker.plan, worker.keeper.standing, worker.status, parts.clock.now()
+        )
+
+    @router.get("/triggers")
+    async def triggers(
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100, after: Annotated[str, Query(max_length=256)] = ""
+    ) -> TriggerList:
+        names = (name for name in sorted(status.name for status in supervisor.statuses()) if name > after)
+        page = list(islice(names, limit + 1))
+        shown = [view(name) for name in page[:limit]]
+        return TriggerList(triggers=shown, next=shown[-1].name if len(page) > limit else None)
+
+    @router.get("/triggers/{name}")
+    async def trigger(name: str) -> TriggerView:
+        return view(TriggerName(name))
+
+    @router.get("/triggers/{name}/resets")
+    async def resets(name: str) -> ResetList:
+        standing = supervisor.worker(TriggerName(name)).keeper.standing
+        return ResetList(resets=[ResetView.of(name, reset) for reset in reversed(standing.resets)])
+
+    @router.get("/triggers/{name}/resets/{reset_id}")
+    async def reset(name: str, reset_id: str) -> ResetView:
+        standing = supervisor.worker(TriggerName(name)).keeper.standing
+        for known in standing.resets:
+            if known.id == reset_id:
+                return ResetView.of(name, known)
+        raise HTTPException(404, f"trigger {name!r} has no reset {reset_id!r}")
+
+    @router.post("/triggers/{name}/explain")
+    async def explain_result(name: str, request: ExplainRequest) -> dict[str, object]:
+        worker = supervisor.worker(TriggerName(name))
+        result = parts.decode(json.dumps(request.result).encode())
+        if isinstance(result, Undecodable):
+            raise HTTPException(422, f"this is not a result: {result.reason}; it would become a dead letter")
+        return explanation_as_json(explain(worker.plan.rules, result))
+
+    return router
+
+
+def _operate_routes(parts: AdminParts) -> APIRouter:
+    router = APIRouter(prefix=PREFIX)
+    supervisor = parts.supervisor
+    operator = Annotated[str, Depends(Gate(parts.tokens, Role.OPERATE))]
+
+    @router.post("/triggers/{name}/pause", status_code=202)
+    async def pause(name: str, by: operator, request: PauseRequest | None = None) -> None:
+        await supervisor.pause(TriggerName(name), by, request.reason if request else "")
+
+    @router.post("/triggers/{name}/resume", status_code=202)
+    async def resume(name: str, by: operator) -> None:
+        await supervisor.resume(TriggerName(name), by)
+
+    @router.post("/triggers/{name}/resets", status_code=202)
+    async def reset(
+        name: str,
+        by: operator,
+        request: ResetRequest,
+        response: Response,
+        idempotency_key: Annotated[str | None, Header(max_length=256)] = None,
+    ) -> ResetView:
+        """The same `Idempotency-Key` gives the same reset, however often it is sent."""
+        wished = Reset(
+            id=_reset_id(name, idempotency_key),
+            to_comment_created_at=request.to_comment_created_at,
+            requested_at=parts.clock.now(),
+            requested_by=by,
+            reason=request.reason,
+            allow_skip=request.allow_skip,
+        )
+        accepted = await supervisor.reset(TriggerName(name), wished)
+        response.headers["Location"] = f"{PREFIX}/triggers/{name}/resets/{accepted.id}"
+        return ResetView.of(name, accepted)
+
+    return router
+
+
+def _reset_id(trigger: str, idempotency_key: str | None) -> str:
+    if idempotency_key is None:
+        return uuid4().hex[:16]
+    return blake2b(f"{trigger}\0{idempotency_key}".encode(), digest_size=8).hexdigest()

@@ -1,0 +1,50 @@
+"""`/livez`, `/readyz`, `/metrics`: no token, nothing secret."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+
+from bridge.domain.status import is_stuck
+from bridge.engine.supervisor import Supervisor
+from bridge.ports import Clock
+
+Ping = Callable[[], Awaitable[None]]
+PING_TIMEOUT_S = 2.0
+
+
+def health_routes(supervisor: Supervisor, pings: Mapping[str, Ping], clock: Clock) -> APIRouter:
+    """Liveness is progress, readiness is the neighbours."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/livez")
+    async def livez() -> JSONResponse:
+        now = clock.now()
+        stuck = [status.name for status in supervisor.statuses() if is_stuck(status, now)]
+        return JSONResponse({"status": "stuck" if stuck else "ok", "stuck": stuck}, 503 if stuck else 200)
+
+    @router.get("/readyz")
+    async def readyz() -> JSONResponse:
+        answers = await asyncio.gather(*(_answer(ping) for ping in pings.values()))
+        parts = {"state": "ok" if supervisor.is_ready else "starting", **dict(zip(pings, answers, strict=True))}
+        ready = all(answer == "ok" for answer in parts.values())
+        return JSONResponse({"status": "ok" if ready else "not_ready", "parts": parts}, 200 if ready else 503)
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+async def _answer(ping: Ping) -> str:
+    try:
+        async with asyncio.timeout(PING_TIMEOUT_S):
+            await ping()
+    except Exception as error:  # noqa: BLE001 - whatever keeps a neighbour from answering is the answer
+        return getattr(error, "code", None) or type(error).__name__
+    return "ok"
