@@ -15,6 +15,7 @@ HOLD_WAITED_OUT_S = 2.0
 shows that it is throttled and can be stopped or paused while it waits."""
 
 _LOOK_AGAIN_S = 60.0
+_ROUNDING = 1e-9
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,8 +46,8 @@ class Allowance:
         self._count(now_s)
         if self._in_flight >= self.in_flight_max:
             return None
-        missing = max(0.0, 1.0 - self._tokens)
-        return max(missing / self.per_s, self.held_s(now_s))
+        missing = 1.0 - self._tokens
+        return max(missing / self.per_s if missing > _ROUNDING else 0.0, self.held_s(now_s))
 
     def take(self, now_s: float) -> None:
         """A request goes. Only where `wait_s` is 0."""

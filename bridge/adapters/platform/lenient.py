@@ -38,7 +38,7 @@ def read_leniently(raw: bytes) -> WireResult | Undecodable:
         text = raw.decode("utf-8", "surrogateescape")
         value = json.loads(text, strict=False, parse_int=_number)
     except RecursionError:
-        return _undecodable(raw, TOO_DEEP, _outermost(raw))
+        return _undecodable(raw, TOO_DEEP, outermost(raw))
     except ValueError:
         return _undecodable(raw, NOT_JSON, {})
     try:
@@ -178,8 +178,8 @@ def stand_in_sequence_id(raw: bytes) -> str:
     return f"bytes.{blake2b(raw, digest_size=16).hexdigest()}"
 
 
-def _outermost(raw: bytes) -> dict[str, Any]:
-    """The identifiers of a result that is nested too deep for the scanner."""
+def outermost(raw: bytes) -> dict[str, Any]:
+    """The texts among a result's own members and among its comment's, however deep the rest is nested."""
     try:
         known: dict[str, Any] = {key: _scalar(part) for key, part in split_members(raw)}
         comment = next((part for key, part in split_members(raw) if key == "comment"), b"{}")
