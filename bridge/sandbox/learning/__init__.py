@@ -1,0 +1,1 @@
+"""Models: features of text, training, prediction, and their form on disk; pure computation, no state."""

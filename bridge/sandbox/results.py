@@ -1,0 +1,116 @@
+"""A page of a trigger on the wire: the answers of `fetch` and of `results`."""
+
+import math
+from typing import Any
+
+import msgspec
+
+from bridge.sandbox.box import Sandbox
+from bridge.sandbox.comments import present
+from bridge.sandbox.learning.model import LabelPath, unpack
+from bridge.sandbox.pages import Page, Reader
+from bridge.sandbox.positions import encode_position
+from bridge.sandbox.predictor import LoadedModel
+from bridge.sandbox.store.comments import Row
+from bridge.sandbox.store.holders import Holder
+from bridge.sandbox.store.triggers import Trigger
+from bridge.sandbox.wire import encode
+
+NO_ENTITIES = b"[]"
+SPAN_2020 = ("content_part", "message_index", "utf16_byte_start", "utf16_byte_end")
+GRADES = (("high_recall", 0.25), ("balanced", 0.5), ("high_precision", 0.8))
+"""Ours: the platform derives these cuts for each label, and says nowhere how."""
+
+
+def thresholds_of(trigger: Trigger) -> dict[LabelPath, float] | None:
+    """None where the trigger names none, which lets every label through."""
+    listed = trigger.doc.get("model", {}).get("label_thresholds")
+    return None if listed is None else {tuple(each["name"]): float(each["threshold"]) for each in listed}
+
+
+async def predicted_rows(box: Sandbox, reader: Reader, rows: list[Row]) -> list[Row]:
+    return rows if reader.model < 0 else await box.predictor.fill(reader.model, rows)
+
+
+async def fetch_answer(box: Sandbox, dataset: Holder, reader: Reader, page: Page) -> bytes:
+    """Spliced from stored JSON, so that a page costs little more than its bytes."""
+    rows = await predicted_rows(box, reader, page.rows)
+    loaded = None if reader.model < 0 else box.predictor.loaded(reader.model)
+    thresholds = thresholds_of(reader.trigger)
+    results = []
+    for row in rows:
+        doc = present(row.doc, row.attachments, row.annotated, today=box.today)
+        parts = [b'{"comment":', doc]
+        if loaded is not None:
+            parts += [b',"entities":', entities_json(box, dataset, row)]
+            parts += [b',"labels":', labels_json(box, loaded, row, thresholds)]
+        parts += [b',"sequence_id":"', encode_position(row.position).encode(), b'"}']
+        results.append(b"".join(parts))
+    ending = b',"is_end_sequence":%s' % (b"true" if page.is_last else b"false") if box.today else b""
+    head = b'{"status":"ok","filtered":%d,"sequence_id":"%s"' % (page.filtered, encode_position(page.end).encode())
+    return b"".join((head, ending, b',"results":[', b",".join(results), b"]}"))
+
+
+def labels_json(box: Sandbox, loaded: LoadedModel, row: Row, thresholds: dict[LabelPath, float] | None) -> bytes:
+    assert row.labels is not None
+    return loaded.labels_json(row.labels, thresholds, box.settings.label_floor)
+
+
+def entities_json(box: Sandbox, dataset: Holder, row: Row) -> bytes:
+    """Entities of the kinds that the dataset has switched on, in the profile's form."""
+    kinds = dataset.doc.get("entity_kinds")
+    if not kinds or row.entities is None or row.entities == NO_ENTITIES:
+        return NO_ENTITIES
+    found = [entity for entity in msgspec.json.decode(row.entities) if entity["kind"] in kinds]
+    return encode(found if box.today else [_entity_2020(entity) for entity in found])
+
+
+def _entity_2020(entity: dict[str, Any]) -> dict[str, Any]:
+    span = {key: entity["span"][key] for key in SPAN_2020}
+    return {"formatted_value": entity["formatted_value"], "kind": entity["kind"], "span": span}
+
+
+async def results_answer(box: Sandbox, dataset: Holder, reader: Reader, page: Page) -> bytes:
+    rows = await predicted_rows(box, reader, page.rows)
+    loaded = None if reader.model < 0 else box.predictor.loaded(reader.model)
+    results = []
+    for row in rows:
+        doc = present(row.doc, row.attachments, row.annotated, today=box.today)
+        shown: dict[str, Any] = {"comment": msgspec.Raw(doc), "continuation": encode_position(row.position)}
+        if loaded is not None:
+            shown["prediction"] = _prediction(box, dataset, loaded, reader, row)
+        results.append(encode(shown))
+    tail = {"num_filtered": page.filtered, "more_results": not page.is_last, "continuation": encode_position(page.end)}
+    if reader.trigger.model_version is not None:
+        tail["model"] = {"version": reader.trigger.model_version}
+    return b"".join((b'{"status":"ok","results":[', b",".join(results), b"],", encode(tail)[1:]))
+
+
+def _prediction(box: Sandbox, dataset: Holder, loaded: LoadedModel, reader: Reader, row: Row) -> dict[str, Any]:
+    """On this route labels are not dropped: a label that passes the stream's threshold says `stream`."""
+    assert row.labels is not None
+    thresholds = thresholds_of(reader.trigger)
+    labels = []
+    for index, probability, _ in unpack(row.labels):
+        path = loaded.model.labels[index]
+        cut = box.settings.label_floor if thresholds is None else thresholds.get(path, math.inf)
+        if probability >= min(cut, box.settings.label_floor):
+            labels.append(_taxonomy_label(path, probability, passes=probability >= cut))
+    fields = [_general_field(entity) for entity in msgspec.json.decode(entities_json(box, dataset, row))]
+    return {"taxonomies": [{"name": "default", "labels": labels, "general_fields": fields, "scores": []}]}
+
+
+def _taxonomy_label(path: LabelPath, probability: float, *, passes: bool) -> dict[str, Any]:
+    cleared = [name for name, cut in GRADES if probability >= cut] + (["stream"] if passes else [])
+    confidence = {"value": probability, "thresholds": cleared}
+    return {
+        "name": " > ".join(path),
+        "occurrence_confidence": confidence,
+        "extraction_confidence": confidence,
+        "fields": [],
+    }
+
+
+def _general_field(entity: dict[str, Any]) -> dict[str, Any]:
+    span = {key: entity["span"][key] for key in SPAN_2020}
+    return {"name": entity["kind"], "value": {"formatted": entity["formatted_value"]}, "text_spans": [span]}

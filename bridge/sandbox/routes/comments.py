@@ -1,0 +1,104 @@
+"""Comments: sync, get, delete (fact sheet section 6)."""
+
+from collections import Counter
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bridge.sandbox.auth import Permission
+from bridge.sandbox.box import Sandbox
+from bridge.sandbox.comments import compose, make_draft, present, uid_of
+from bridge.sandbox.endpoint import Call, Endpoint, route
+from bridge.sandbox.errors import bad_request, not_found
+from bridge.sandbox.shapes import DELETE_IDS_MAX
+from bridge.sandbox.store.comments import (
+    Draft,
+    delete_comments,
+    find_known,
+    forget_predictions,
+    insert_comment,
+    keys_of,
+    next_upload_ms,
+    rows_by_key,
+    update_comment,
+)
+from bridge.sandbox.store.database import transaction
+from bridge.sandbox.store.holders import Holder
+from bridge.sandbox.wire import ok, ok_raw
+
+EDIT = frozenset({Permission.EDIT_VERBATIMS})
+VIEW = frozenset({Permission.VIEW_SOURCES})
+
+
+async def sync(call: Call) -> Response:
+    """Creates or updates; comments of one call share their upload millisecond. If one is refused, none is stored."""
+    box = call.box
+    uploads = call.json(box.shapes.sync)["comments"]
+    source = box.holder("sources", call.path("owner"), call.path("source"))
+    drafts = [make_draft(upload) for upload in uploads]
+    counts: Counter[str] = Counter()
+    with transaction(box.db):
+        upload_ms = next_upload_ms(box.db, box.now_ms())
+        for draft in drafts:
+            counts[_upsert(box, source, draft, upload_ms)] += 1
+    box.warm()
+    by_kind = {"new": counts["new"], "unchanged": counts["unchanged"], "updated": counts["text"] + counts["properties"]}
+    if box.today:
+        by_kind |= {"updated_properties_only": counts["properties"], "updated_text_changed": counts["text"]}
+    return ok(**by_kind)
+
+
+def _upsert(box: Sandbox, source: Holder, draft: Draft, upload_ms: int) -> str:
+    """Returns what happened: new, unchanged, text, properties."""
+    known = find_known(box.db, source.key, draft.id)
+    if known is None:
+        doc = compose(source.id, draft, upload_ms, upload_ms)
+        insert_comment(box.db, source.key, uid_of(source.id, draft.id), draft, doc, upload_ms)
+        return "new"
+    if known.content_digest == draft.content_digest:
+        return "unchanged"
+    text_changed = known.text_digest != draft.text_digest
+    moves = text_changed and box.settings.redeliver_changed
+    doc = compose(source.id, draft, known.created_ms, upload_ms)
+    update_comment(box.db, known, draft, doc, upload_ms if moves else None)
+    if text_changed:
+        forget_predictions(box.db, [known.key])
+    return "text" if text_changed else "properties"
+
+
+async def get(call: Call) -> Response:
+    box = call.box
+    source = box.holder("sources", call.path("owner"), call.path("source"))
+    comment_id = call.path("comment")
+    keys = list(keys_of(box.db, source.key, [comment_id]).values())
+    if not keys:
+        raise not_found(f"comment {uid_of(source.id, comment_id)}")
+    (row,) = rows_by_key(box.db, keys, -1, -1)
+    doc = present(row.doc, row.attachments, row.annotated, today=box.today)
+    return ok_raw(b'{"status":"ok","comment":' + doc + b"}")
+
+
+async def delete(call: Call) -> Response:
+    """`ids=a,b` and repeated `id=`; an id that is not there is a 404, and then none is deleted."""
+    box = call.box
+    query = call.request.query_params
+    ids = [part for text in query.getlist("ids") for part in text.split(",") if part] + query.getlist("id")
+    if not 1 <= len(ids) <= DELETE_IDS_MAX:
+        raise bad_request(f"between 1 and {DELETE_IDS_MAX} comment ids are required, in 'ids' or 'id'")
+    source = box.holder("sources", call.path("owner"), call.path("source"))
+    keys = keys_of(box.db, source.key, ids)
+    missing = [comment_id for comment_id in ids if comment_id not in keys]
+    if missing:
+        raise not_found(f"comment {uid_of(source.id, missing[0])}")
+    with transaction(box.db):
+        delete_comments(box.db, list(keys.values()))
+    return ok()
+
+
+def routes(box: Sandbox) -> list[Route]:
+    base = "/api/v1/sources/{owner}/{source}"
+    return [
+        route("POST", base + "/sync", Endpoint(box, "sync", EDIT, sync)),
+        route("GET", base + "/comments/{comment}", Endpoint(box, "get_comment", VIEW, get)),
+        route("DELETE", base + "/comments", Endpoint(box, "delete_comments", EDIT, delete)),
+    ]
