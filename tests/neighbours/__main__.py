@@ -28,9 +28,17 @@ def main(argv: list[str]) -> int:
         print(f"cannot start {args.what}: {lacking} is missing", file=sys.stderr)
         return 3
     if args.what == "prepare":
-        print(prepare())
-        return 0
+        return _prepare()
     return _serve(args, command)
+
+
+def _prepare() -> int:
+    try:
+        print(prepare())
+    except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
+        print("cannot fetch Apache Kafka: " + str(error).splitlines()[-1], file=sys.stderr)
+        return 3
+    return 0
 
 
 def _split(argv: list[str]) -> tuple[list[str], bool, list[str]]:

@@ -15,6 +15,7 @@ from tests.neighbours.process import LocalServer, free_port
 
 HERE = Path(__file__).parent / "apache_kafka"
 CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qk"
+JAVA_MIN = 17  # what a broker of Kafka 4 needs
 HEAP = ["-Xms256m", "-Xmx512m"]
 # Short-lived and small: the first compiler stage only, one collector thread.
 JVM = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"]
@@ -36,11 +37,20 @@ def cache_dir() -> Path:
 
 def missing() -> str | None:
     """What this machine lacks to run Apache Kafka, or None."""
-    if shutil.which("java") is None:
-        return "Java 17"
+    if _java_major() < JAVA_MIN:
+        return f"Java {JAVA_MIN}"
     if not _complete(cache_dir()) and shutil.which("mvn") is None:
         return "Maven"
     return None
+
+
+def _java_major() -> int:
+    """17 of `openjdk version "17.0.15"`; 0 without a usable Java."""
+    if shutil.which("java") is None:
+        return 0
+    done = subprocess.run(["java", "-version"], capture_output=True, text=True, check=False)
+    found = re.search(r'version "(\d+)', done.stderr)
+    return int(found[1]) if found else 0
 
 
 def prepare() -> Path:

@@ -1,0 +1,63 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. `make` alone lists the rest.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+SCRIPTS := deploy/scripts
+# options of the commands below, as in: make demo ARGS="--once --json"; make test ARGS="-k rules"
+ARGS ?=
+# of the demo: embedded, or apache for Apache Kafka and Redis themselves
+KAFKA ?= embedded
+
+.PHONY: help test check demo prove bench image chart e2e-docker observe soak lock clean
+
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
+
+.venv/.installed: requirements.lock pyproject.toml
+	@$(SCRIPTS)/make-venv.sh
+
+test: .venv/.installed ## everything a change must pass: check, then every test against Apache Kafka and Redis
+	@kind=$$($(SCRIPTS)/real-neighbours.sh)
+	$(BIN)/python $(SCRIPTS)/fetch_helm.py >/dev/null || echo "helm cannot be had here: the chart's tests are skipped"
+	$(MAKE) check
+	BRIDGE_TEST_NEIGHBOURS=$$kind $(BIN)/pytest $(ARGS)
+
+check: .venv/.installed ## formatting, lint, floors, types
+	@$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/lint-imports --no-logo | tail -n 8
+	$(BIN)/mypy
+
+demo: .venv/.installed ## the whole thing on this machine; ARGS="--once --json", KAFKA=apache
+	@case "$(KAFKA)" in
+	  embedded) exec $(BIN)/bridge demo $(ARGS) ;;
+	  apache)
+	    BRIDGE_TEST_NEIGHBOURS=apache $(SCRIPTS)/real-neighbours.sh >/dev/null
+	    exec $(BIN)/python -m tests.neighbours both -- $(BIN)/bridge demo --kafka {kafka} --redis {redis} $(ARGS) ;;
+	  *) echo "KAFKA=$(KAFKA): expected embedded or apache" >&2; exit 2 ;;
+	esac
+
+bench: .venv/.installed ## benchmarks, timed on this machine
+	@$(BIN)/pytest tests/bench $(ARGS)
+
+chart: .venv/.installed ## lints, renders and validates the chart, and reads it back with the product's own loader
+	@BRIDGE_HELM=$$($(BIN)/python $(SCRIPTS)/fetch_helm.py) BRIDGE_REQUIRE_HELM=1 $(BIN)/pytest tests/chart $(ARGS)
+
+image: .venv/.installed ## builds the container image and checks it hardened; says so where no engine can be had
+	@$(SCRIPTS)/image.sh $(ARGS)
+
+prove e2e-docker observe soak:
+	@echo "make $@ is not built yet" >&2
+	exit 2
+
+lock: .venv/.installed ## pins anew what pyproject.toml asks for
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	  --all-extras --python-version 3.11.2 pyproject.toml -o requirements.lock
+
+clean: ## removes the virtual environment and caches of tools
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
