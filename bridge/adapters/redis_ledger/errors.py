@@ -10,12 +10,14 @@ from contextlib import asynccontextmanager
 from redis.exceptions import (
     AuthenticationError,
     AuthorizationError,
+    ClusterError,
     NoPermissionError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisClusterException,
     RedisError,
     ResponseError,
+    TryAgainError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -48,6 +50,9 @@ _BY_CLASS: tuple[tuple[type[BaseException], str], ...] = (
     (TimeoutError, TIMEOUT),
     (RedisConnectionError, UNAVAILABLE),
     (OSError, UNAVAILABLE),
+    (ClusterError, UNAVAILABLE),
+    (RedisClusterException, UNAVAILABLE),
+    (TryAgainError, UNAVAILABLE),
 )
 
 # Old servers wrap the error of a command inside a script into a text of their own, and some words have no class.
@@ -62,7 +67,6 @@ _BY_WORD = {
     "LOADING": UNAVAILABLE,
     "MASTERDOWN": UNAVAILABLE,
     "CLUSTERDOWN": UNAVAILABLE,
-    "TRYAGAIN": UNAVAILABLE,
 }
 _WORD = re.compile(rf"\b({'|'.join(_BY_WORD)})\b")
 
@@ -88,5 +92,4 @@ def code_of(error: BaseException) -> str:
     found = _WORD.search(str(error)) if isinstance(error, ResponseError) else None
     if found is not None:
         return _BY_WORD[found[1]]
-    fallback = UNAVAILABLE if isinstance(error, RedisClusterException) else ERROR
-    return next((code for kind, code in _BY_CLASS if isinstance(error, kind)), fallback)
+    return next((code for kind, code in _BY_CLASS if isinstance(error, kind)), ERROR)
