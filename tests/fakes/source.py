@@ -33,6 +33,7 @@ class FakeTrigger:
     """Everything it will ever deliver; `None` stands where its filter leaves a comment out."""
 
     line: list[Result | Undecodable | None] = field(default_factory=list)
+    ids: list[SequenceId] = field(default_factory=list)
     uploaded_at: list[datetime] = field(default_factory=list)
     places: dict[SequenceId, int] = field(default_factory=lambda: {BEGINNING: 0})
     position: SequenceId = BEGINNING
@@ -99,6 +100,7 @@ class FakeSource:
             result = decode_result(raw)
             created_at = result.created_at if isinstance(result, Undecodable) else result.comment.created_at
             known.line.append(None if filtered else result)
+            known.ids.append(result.sequence_id)
             known.uploaded_at.append(parse_instant(created_at) or LONG_AGO)
             known.places[result.sequence_id] = len(known.line)
 
@@ -139,10 +141,9 @@ class FakeSource:
         start = known.places[known.position]
         looked_at = known.line[start : start + size]
         end = start + len(looked_at)
-        by_place = {place: sequence_id for sequence_id, place in known.places.items()}
         return Batch(
             results=[result for result in looked_at if result is not None],
-            sequence_id=by_place[end] if looked_at else known.position,
+            sequence_id=known.ids[end - 1] if looked_at else known.position,
             filtered=looked_at.count(None),
             is_end=end == len(known.line) if self._announces_end else None,
             size_asked=size,
