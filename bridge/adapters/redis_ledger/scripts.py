@@ -1,6 +1,6 @@
 """How marks lie in Redis, and the two scripts that touch them.
 
-A trigger's marks lie in sets, one per time bucket. Beside one key a mark they need half the memory and a fifth of the
+A trigger's marks lie in sets, one per time bucket. Beside one key a mark they need half the memory and a sixth of the
 client's time (tests/bench/ledger_bench.py); the price is that a mark lives up to half a TTL longer than asked.
 
 A ring of four sets serves for ever. A bucket is half a TTL wide: the current set, the two before it whose marks may be

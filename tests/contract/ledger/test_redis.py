@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from redis.asyncio import Redis
 from bridge.adapters.redis_ledger.ledger import RedisLedger
 from bridge.adapters.redis_ledger.scripts import GRACE_MS_MAX, RING, lifetimes, ring_of
 from bridge.adapters.redis_ledger.settings import RedisSettings
-from bridge.domain.delivery import MarkKey, mark_key
+from bridge.domain.delivery import MARK_KEY_BYTES, MarkKey, mark_key
 from bridge.domain.errors import Retry
 from bridge.domain.model import Generation, SequenceId
 from tests.contract.ledger.conftest import MakeLedger
@@ -370,6 +371,22 @@ async def test_a_replica_takes_no_marks_and_says_so(
         assert [found.code for found in await ledger.findings()] == ["redis_is_replica"]
     finally:
         replica.stop()
+
+
+@needs_redis
+async def test_a_million_marks_cost_at_most_120_bytes_each(ledger_of: MakeLedger, tmp_path: Path) -> None:
+    server = RedisServer.start(tmp_path / "million", args=["--appendonly", "no"])
+    try:
+        async with Redis.from_url(server.url) as client:
+            before = (await client.info("memory"))["used_memory"]
+            ledger = ledger_of(RedisSettings(url=server.url))
+            for _ in range(0, 1_000_000, 5_000):
+                blob = os.urandom(5_000 * MARK_KEY_BYTES)
+                await ledger.mark(DISPUTES, [MarkKey(blob[at : at + 16]) for at in range(0, len(blob), MARK_KEY_BYTES)])
+            assert sum([await client.scard(key) for key in RECORDED_RING]) == 1_000_000
+            assert (await client.info("memory"))["used_memory"] - before <= 120 * 1_000_000
+    finally:
+        server.kill()
 
 
 async def test_a_closed_ledger_leaves_no_connection(redis_url: str, client: Redis) -> None:
