@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from bridge.domain.backoff import backoff_s
 from bridge.domain.errors import BridgeError
@@ -177,7 +178,8 @@ class Supervisor:
         for name in names:
             self._workers[name].stop()
         if ending:
-            _, late = await asyncio.wait(ending.values(), timeout=self._stop_timeout_s)
+            await self._bounded(asyncio.ensure_future(asyncio.wait(ending.values())))
+            late = [task for task in ending.values() if not task.done()]
             for task in late:
                 task.cancel()
             await asyncio.gather(*ending.values(), return_exceptions=True)
@@ -187,3 +189,9 @@ class Supervisor:
             # One that comes back by a later reload goes on from here, not from what was read at start.
             self._standings[name] = self._workers[name].keeper.standing
             del self._workers[name], self._tasks[name]
+
+    async def _bounded(self, ending: asyncio.Future[Any]) -> None:
+        limit: asyncio.Future[Any] = asyncio.ensure_future(self._neighbours.clock.sleep(self._stop_timeout_s))
+        await asyncio.wait([ending, limit], return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        limit.cancel()

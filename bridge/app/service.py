@@ -1,0 +1,78 @@
+"""The running service: parts are opened in one stack, run until asked to stop, and closed in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from bridge.adapters.clock import SystemClock
+from bridge.adapters.kafka.publisher import KafkaPublisher
+from bridge.adapters.kafka.state_topic import KafkaStateStore
+from bridge.adapters.platform.client import PlatformClient
+from bridge.adapters.platform.source import PlatformSource
+from bridge.adapters.platform.wire import decode_result
+from bridge.adapters.redis_ledger.ledger import RedisLedger
+from bridge.app.admin.api import AdminParts, create_admin
+from bridge.app.admin.auth import Tokens
+from bridge.app.admin.server import serving
+from bridge.app.config.settings import Settings
+from bridge.app.promises import promises_kept
+from bridge.app.reload import Reloader
+from bridge.app.telemetry import trace_headers
+from bridge.engine.cycle import Neighbours
+from bridge.engine.supervisor import Supervisor
+from bridge.signals import Signals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """What the outside does to the process. `load` reads the file at `path` again; the events are set by signals."""
+
+    path: Path
+    load: Callable[[], Settings]
+    stop: asyncio.Event
+    reload: asyncio.Event
+
+
+async def serve(settings: Settings, process: Process, signals: Signals) -> None:
+    """Until `stop`; then within `stop_timeout_s` the passes in flight end.
+
+    Raises Fatal where a neighbour does not keep what the configuration promises, and was not accepted by name (D16).
+    """
+    clock = SystemClock()
+    async with AsyncExitStack() as opened:
+        publisher = await opened.enter_async_context(
+            KafkaPublisher(settings.kafka, clock, on_abandoned=signals.producer_abandoned)
+        )
+        store = await opened.enter_async_context(KafkaStateStore(settings.kafka, settings.deployment))
+        ledger = await opened.enter_async_context(RedisLedger(settings.redis))
+        client = await opened.enter_async_context(
+            PlatformClient(
+                settings.platform, clock, trace_headers=trace_headers, on_answer=signals.platform_answered
+            )
+        )
+        neighbours = Neighbours(source=PlatformSource(client), publisher=publisher, ledger=ledger, clock=clock)
+        supervisor = Supervisor(neighbours, store, signals, random.random, settings.stop_timeout_s)
+        admin = create_admin(
+            AdminParts(
+                supervisor=supervisor,
+                tokens=Tokens(read=settings.admin.read_token, operate=settings.admin.operate_token),
+                pings={"kafka": publisher.ping, "redis": ledger.ping},
+                clock=clock,
+                decode=decode_result,
+            )
+        )
+        port = await opened.enter_async_context(serving(admin, settings.admin.host, settings.admin.port))
+        signals.service("started", triggers=len(settings.triggers), admin_host=settings.admin.host, admin_port=port)
+        if await promises_kept(settings, ledger, process.stop, clock, signals):
+            reloader = Reloader(process.path, process.load, process.reload, clock, signals)
+            reloading = asyncio.create_task(reloader.run(settings, supervisor.apply), name="reloader")
+            try:
+                await supervisor.run(settings.triggers, process.stop)
+            finally:
+                reloading.cancel()
+        signals.service("stopped")

@@ -1,0 +1,194 @@
+"""One pass: what holds the position and what moves it (I1, I2, I4, I5, I8, I9)."""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.domain.delivery import Outcome
+from bridge.domain.errors import Blocked, Retry, StopTrigger
+from bridge.domain.plan import OnLedgerOutage
+from tests.fakes.plans import REF, a_plan
+from tests.unit.engine.world import World, sequence
+
+FAILED = (Outcome.FAILED, False)
+UNKNOWN_BUT_THERE = (Outcome.UNKNOWN, True)
+UNKNOWN_AND_LOST = (Outcome.UNKNOWN, False)
+
+
+async def test_a_batch_is_published_marked_and_advanced() -> None:
+    world = World()
+    world.upload(3)
+    done = await world.cycle()
+    assert world.log.on("rpa.urgent") == sequence(1, 3)
+    assert world.pending == 0
+    assert done.advanced
+    assert world.ledger.holds(REF) == {record.mark for record in world.log.records}
+
+
+async def test_an_empty_page_advances_nothing() -> None:
+    world = World()
+    done = await world.cycle()
+    assert not done.advanced
+    assert [call[0] for call in world.source.calls] == ["fetch"]
+    assert world.ledger.calls == []
+
+
+async def test_a_page_of_filtered_comments_only_is_advanced_at_once() -> None:
+    """Trap 20: otherwise the same filtered run is read for ever."""
+    world = World()
+    world.upload(5, filtered=True)
+    assert (await world.cycle()).advanced
+    assert world.pending == 0
+
+
+async def test_results_without_a_route_still_carry_the_position() -> None:
+    world = World(a_plan({}, unmatched=None))
+    world.upload(2)
+    assert (await world.cycle()).advanced
+    assert (world.pending, world.log.records) == (0, [])
+
+
+@pytest.mark.parametrize("fate", [FAILED, UNKNOWN_BUT_THERE, UNKNOWN_AND_LOST])
+async def test_one_record_that_is_not_acked_holds_the_batch(fate: tuple[Outcome, bool]) -> None:
+    """I1."""
+    world = World()
+    world.upload(3)
+    world.log.fates[1] = fate
+    with pytest.raises(Retry):
+        await world.cycle()
+    assert world.pending == 3
+    assert ("advance", REF, "seq-3") not in world.source.calls
+    await world.cycle()
+    assert set(world.log.on("rpa.urgent")) == set(sequence(1, 3))
+    assert world.pending == 0
+
+
+async def test_after_a_failure_the_tail_of_the_partition_is_sent_again_behind_it() -> None:
+    """I9, D4a: the acked third record is repeated, so that it stands behind the second."""
+    world = World()
+    world.upload(3)
+    world.log.fates[1] = FAILED
+    with pytest.raises(Retry):
+        await world.cycle()
+    await world.cycle()
+    assert world.log.on("rpa.urgent") == ["seq-1", "seq-3", "seq-2", "seq-3"]
+
+
+async def test_a_lost_answer_to_advance_repeats_nothing() -> None:
+    world = World()
+    world.upload(2)
+    world.source.lose_answer("advance")
+    with pytest.raises(Retry):
+        await world.cycle()
+    await world.cycle()
+    assert world.log.on("rpa.urgent") == sequence(1, 2)
+
+
+async def test_an_advance_that_failed_is_repeated_without_sending_again() -> None:
+    world = World()
+    world.upload(2)
+    world.source.fail_next("advance", times=3)
+    for _ in range(3):
+        with pytest.raises(Retry):
+            await world.cycle()
+    await world.cycle()
+    assert world.log.on("rpa.urgent") == sequence(1, 2)
+    assert world.pending == 0
+
+
+async def test_without_its_ledger_a_trigger_holds_and_sends_nothing() -> None:
+    """D5: fails closed."""
+    world = World()
+    world.upload(1)
+    world.ledger.go_down()
+    with pytest.raises(Retry, match="ledger"):
+        await world.cycle()
+    assert world.log.records == []
+
+
+async def test_a_ledger_that_goes_out_between_ack_and_mark_repeats_nothing_while_the_process_lives() -> None:
+    world = World()
+    world.upload(2)
+    world.ledger.fail_next("mark")
+    with pytest.raises(Retry):
+        await world.cycle()
+    assert world.pending == 2
+    await world.cycle()
+    assert world.log.on("rpa.urgent") == sequence(1, 2)
+    assert world.pending == 0
+    assert len(world.ledger.holds(REF)) == 2
+
+
+async def test_by_choice_a_trigger_publishes_without_its_ledger() -> None:
+    world = World(a_plan(on_ledger_outage=OnLedgerOutage.PUBLISH))
+    world.upload(2)
+    world.ledger.go_down()
+    await world.cycle()
+    assert (world.pending, world.log.on("rpa.urgent")) == (0, sequence(1, 2))
+    assert len(world.lines.events("ledger_bypassed")) == 2
+
+
+async def test_a_flushed_ledger_repeats_the_batch_that_was_not_advanced_and_no_other() -> None:
+    """I5: a lost mark is a cause."""
+    world = World(a_plan(batch_size=2))
+    world.upload(4)
+    await world.cycle()
+    world.source.fail_next("advance")
+    with pytest.raises(Retry):
+        await world.cycle()
+    world.ledger.flush()
+    await world.cycle()
+    assert world.log.on("rpa.urgent") == ["seq-1", "seq-2", "seq-3", "seq-4", "seq-3", "seq-4"]
+
+
+async def test_a_blocked_broker_is_told_apart_from_one_that_may_work_again() -> None:
+    world = World()
+    world.upload(1)
+    world.log.refusals.append(Blocked("topic rpa.urgent is missing", code="topic_missing"))
+    with pytest.raises(Blocked):
+        await world.cycle()
+    assert world.pending == 1
+
+
+async def test_what_the_broker_finds_too_large_becomes_a_dead_letter_in_the_next_pass() -> None:
+    """I8."""
+    world = World()
+    world.upload(3)
+    world.log.fates[1], world.log.codes[1] = FAILED, "too_large"
+    with pytest.raises(Retry):
+        await world.cycle()
+    await world.cycle()
+    assert world.log.on("rpa.dead") == ["seq-2"]
+    assert world.pending == 0
+
+
+async def test_too_large_a_share_of_dead_letters_stops_before_anything_is_sent() -> None:
+    """I8."""
+    world = World()
+    world.upload(10)
+    for number in range(30):
+        world.upload_raw(b'{"sequence_id":"bad-%d","comment":17}' % number)
+    with pytest.raises(StopTrigger) as stopped:
+        await world.cycle()
+    assert stopped.value.code == "too_many_dead_letters"
+    assert world.log.records == []
+    assert world.pending == 40
+
+
+async def test_a_few_dead_letters_among_many_go_their_way() -> None:
+    world = World()
+    world.upload(30)
+    world.upload_raw(b'{"sequence_id":"bad","comment":17}')
+    await world.cycle()
+    assert world.log.on("rpa.dead") == ["bad"]
+    assert world.pending == 0
+
+
+async def test_the_one_wide_line_of_a_batch_has_counts_and_no_text() -> None:
+    """I10."""
+    world = World()
+    world.upload(2, text="a secret in the mail")
+    await world.cycle()
+    (line,) = world.lines.events("batch_advanced")
+    assert (line["results"], line["published"], line["skipped_duplicates"]) == (2, 2, 0)
+    assert "secret" not in str(world.lines.lines)
