@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
-from bridge.domain.model import Entity, Label
+from bridge.domain.model import Entity, Label, Prediction
 
 PropertyValue: TypeAlias = str | float | int | bool | None
 
@@ -34,6 +34,21 @@ class Span:
     def holds(self, value: float) -> bool:
         """Both ends belong to it."""
         return self.low <= value <= self.high
+
+    @property
+    def has_low(self) -> bool:
+        """Whether there is a value too small for it."""
+        return self.low > -_FINITE_MAX
+
+    @property
+    def has_high(self) -> bool:
+        """Whether there is a value too large for it."""
+        return self.high < _FINITE_MAX
+
+    @staticmethod
+    def measures(value: float) -> bool:
+        """Whether a value has a distance to it: no NaN, no infinity, no integer that no float can hold."""
+        return -_FINITE_MAX <= value <= _FINITE_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +84,14 @@ class LabelHolds:
         """The wanted sentiments."""
         return Span.within(self.sentiment_min, self.sentiment_max, -1.0, 1.0)
 
+    def holds_for(self, prediction: Prediction) -> bool:
+        """Whether this prediction lies in the ranges; its name is not looked at."""
+        if not self.probability_span.holds(prediction.probability):
+            return False
+        if not self.wants_sentiment:
+            return True
+        return prediction.sentiment is not None and self.sentiment_span.holds(prediction.sentiment)
+
 
 @dataclass(frozen=True, slots=True)
 class EntityPresent:
@@ -85,7 +108,8 @@ class EntityPresent:
 class UserPropertyHolds:
     """A user property, named with its type prefix, has a value that satisfies all that is given here.
 
-    With nothing given it must be there and not null. Numbers compare as numbers: 12000 is 12000.0.
+    With nothing given it must be there and not null. Numbers compare as numbers: 12000 is 12000.0. NaN, the infinities
+    and integers that no float can hold lie in no range.
     """
 
     name: str
@@ -93,21 +117,31 @@ class UserPropertyHolds:
     minimum: float | None = None
     maximum: float | None = None
 
+    @property
+    def span(self) -> Span | None:
+        """The wanted numbers; None where no limit is given."""
+        if self.minimum is None and self.maximum is None:
+            return None
+        return Span(
+            -_FINITE_MAX if self.minimum is None else self.minimum,
+            _FINITE_MAX if self.maximum is None else self.maximum,
+        )
+
+    def names(self, value: PropertyValue) -> bool:
+        """Whether a value is one of those that are named, where some are."""
+        # True equals 1 in Python; on the wire it does not
+        return self.one_of is None or (not isinstance(value, bool) and value in self.one_of)
+
     def holds_for(self, value: PropertyValue) -> bool:
         """Whether this value (None where the comment has none) satisfies it."""
-        if value is None or (self.one_of is not None and not _is_one_of(value, self.one_of)):
+        if value is None or not self.names(value):
             return False
-        if self.minimum is None and self.maximum is None:
-            return True
-        if isinstance(value, (bool, str)):
-            return False
-        # compared one by one: an integer can be larger than any float, and NaN must fail both
-        return (self.minimum is None or value >= self.minimum) and (self.maximum is None or value <= self.maximum)
+        return self.span is None or (is_number(value) and self.span.holds(value))
 
 
-def _is_one_of(value: str | float | bool, wanted: tuple[str | float, ...]) -> bool:
-    # True equals 1 in Python; on the wire it does not
-    return not isinstance(value, bool) and value in wanted
+def is_number(value: PropertyValue) -> TypeGuard[int | float]:
+    """Whether a value compares as a number; a boolean does not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True, slots=True)

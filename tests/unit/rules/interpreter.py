@@ -103,7 +103,7 @@ def property_holds(condition: UserPropertyHolds, result: FakeResult) -> bool:
         return False
     if condition.minimum is None and condition.maximum is None:
         return True
-    if isinstance(value, (bool, str)):
+    if isinstance(value, (bool, str)) or not math.isfinite(value):
         return False
     if condition.minimum is not None and not value >= condition.minimum:
         return False
