@@ -1,0 +1,93 @@
+"""Deliveries into lanes of parcels, and their fates back into receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from murmurhash2 import murmurhash2
+
+from bridge.adapters.kafka.directory import Shape
+from bridge.adapters.kafka.failures import TOO_LARGE, Failure
+from bridge.adapters.kafka.parcel import Lane, Lanes, Parcel, all_parcels
+from bridge.domain.delivery import Delivery, Outcome, Receipt
+
+SEED = 0x9747B28C
+POSITIVE = 0x7FFFFFFF
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition every Kafka client gives a key unless told otherwise: Murmur2, made positive (D13)."""
+    return (murmurhash2(key, SEED) & POSITIVE) % partitions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """What is to be sent, and which deliveries are not: each is too large for its topic even alone."""
+
+    lanes: Lanes
+    too_large: Mapping[int, int]
+    """The partition each of these would have gone to, by its place."""
+
+
+def pack(
+    deliveries: Sequence[Delivery],
+    shapes: Mapping[str, Shape],
+    turns: Mapping[str, int],
+    compression: str | None,
+    timestamp_ms: int,
+) -> Packed:
+    """Group by partition, in order. Without a key all of a topic go to one partition, a batch for a batch (`turns`)."""
+    lanes: dict[tuple[str, int], Lane] = {}
+    too_large: dict[int, int] = {}
+    for index, delivery in enumerate(deliveries):
+        topic, key = delivery.topic, delivery.key
+        shape = shapes[topic]
+        partition = turns[topic] % shape.partitions if key is None else partition_of(key, shape.partitions)
+        lane = lanes.get((topic, partition))
+        if lane is None:
+            lane = lanes[topic, partition] = Lane(topic, partition, shape.batch_bytes_max, compression)
+        if not lane.add(index, timestamp_ms, key, delivery.value, delivery.headers):
+            too_large[index] = partition
+    return Packed(lanes=list(lanes.values()), too_large=too_large)
+
+
+def receipts_of(deliveries: Sequence[Delivery], packed: Packed) -> list[Receipt]:
+    """One receipt for each delivery, in their order."""
+    receipts = {
+        index: _not_acked(deliveries[index], partition, Outcome.FAILED, TOO_LARGE)
+        for index, partition in packed.too_large.items()
+    }
+    for parcel in all_parcels(packed.lanes):
+        outcome, failure = parcel.fate
+        if outcome is Outcome.ACKED:
+            receipts.update(_acked(deliveries, parcel))
+        else:
+            partition = parcel.partition
+            receipts.update({at: _not_acked(deliveries[at], partition, outcome, failure) for at in parcel.indexes})
+    return [receipts[index] for index in range(len(deliveries))]
+
+
+def _acked(deliveries: Sequence[Delivery], parcel: Parcel) -> dict[int, Receipt]:
+    topic, partition, acked = parcel.topic, parcel.partition, Outcome.ACKED
+    return {
+        index: Receipt(
+            mark=deliveries[index].mark,
+            outcome=acked,
+            topic=topic,
+            partition=partition,
+            offset=parcel.offset_of(place),
+        )
+        for place, index in enumerate(parcel.indexes)
+    }
+
+
+def _not_acked(delivery: Delivery, partition: int, outcome: Outcome, failure: Failure) -> Receipt:
+    return Receipt(
+        mark=delivery.mark,
+        outcome=outcome,
+        topic=delivery.topic,
+        partition=partition,
+        code=failure.code,
+        blocked=failure.blocked,
+    )

@@ -1,0 +1,173 @@
+"""What is sent: a batch for one partition, and the parcels of one partition in their order."""
+# mypy: disallow-subclassing-any=False
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatch
+from typing_extensions import override
+
+from bridge.adapters.kafka.failures import NOT_SENT, Failure, failure_of, is_answer
+from bridge.domain.delivery import Headers, Outcome
+
+CODECS = {
+    None: DefaultRecordBatch.CODEC_NONE,
+    "gzip": DefaultRecordBatch.CODEC_GZIP,
+    "snappy": DefaultRecordBatch.CODEC_SNAPPY,
+    "lz4": DefaultRecordBatch.CODEC_LZ4,
+    "zstd": DefaultRecordBatch.CODEC_ZSTD,
+}
+UNKNOWN_OFFSET = -1
+DONE = Failure(code="")
+
+
+class Batch(BatchBuilder):
+    """aiokafka's builder, which tells how often it was put into a request."""
+
+    _relative_offset: int
+
+    def __init__(self, bytes_max: int, compression: str | None) -> None:
+        super().__init__(bytes_max, CODECS[compression])
+        self.attempts = 0
+        self._bytes_max = bytes_max
+
+    def add(self, timestamp_ms: int | None, key: bytes | None, value: bytes, headers: Headers) -> bool:
+        """False when it does not fit; then nothing has changed, but for an empty batch, which is spoilt.
+
+        No timestamp means now.
+        """
+        offset = self._relative_offset
+        if self._builder.append(offset, timestamp_ms, key, value, list(headers)) is None:
+            return False
+        # The builder takes a first record of any size.
+        if offset == 0 and self._builder.size() > self._bytes_max:
+            return False
+        self._relative_offset = offset + 1
+        return True
+
+    @override
+    def _build(self) -> Any:
+        self.attempts += 1
+        return super()._build()
+
+
+class Parcel:
+    """A batch with its way and its fate; `indexes` are the places of its records in the call they came from."""
+
+    def __init__(self, topic: str, partition: int, bytes_max: int, compression: str | None) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.batch = Batch(bytes_max, compression)
+        self.indexes: list[int] = []
+        self.is_enqueued = False
+        self.error: BaseException | None = None
+        self._base_offset: int | None = None
+        self._why_open: Failure | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes, compressed once it was sent."""
+        return int(self.batch.size())
+
+    def answered(self, sending: asyncio.Future[Any]) -> None:
+        """Note what the producer says in the end: an error, or where the first record stands."""
+        error = None if sending.cancelled() else sending.exception()
+        if sending.cancelled() or self._why_open is not None:
+            return
+        if error is not None:
+            self.error = error
+        else:
+            self._base_offset = sending.result().offset
+
+    def close(self, why_open: Failure) -> None:
+        """No answer counts after this; `why_open` is the reason where there was none."""
+        self._why_open = why_open
+
+    @property
+    def is_acked(self) -> bool:
+        """Every in-sync replica has it (I1)."""
+        return self._base_offset is not None
+
+    def offset_of(self, place: int) -> int:
+        """The offset of its record at that place; -1 where the broker knew the batch but not its offset any more."""
+        base = UNKNOWN_OFFSET if self._base_offset is None else self._base_offset
+        return UNKNOWN_OFFSET if base < 0 else base + place
+
+    @property
+    def fate(self) -> tuple[Outcome, Failure]:
+        """What may be said of its records, once it is closed."""
+        if self.is_acked:
+            return Outcome.ACKED, DONE
+        failure = failure_of(self.error) if self.error else (self._why_open or NOT_SENT)
+        if not self.is_enqueued:
+            return Outcome.FAILED, failure if self.error else NOT_SENT
+        if self.batch.attempts == 0 or (self.was_answered and failure.before_append):
+            return Outcome.FAILED, self._of_a_batch(failure)
+        return Outcome.UNKNOWN, failure
+
+    @property
+    def was_answered(self) -> bool:
+        """The first and only request was refused by an answer, so nothing of it is still under way."""
+        return self.batch.attempts == 1 and self.error is not None and is_answer(self.error)
+
+    @property
+    def is_loose(self) -> bool:
+        """It may yet reach the log: handed over, and neither acked nor surely refused."""
+        if not self.is_enqueued or self.is_acked or self.was_answered:
+            return False
+        return self.error is None or self.batch.attempts > 0
+
+    def _of_a_batch(self, failure: Failure) -> Failure:
+        """A batch that is too large says nothing of its records while there is more than one."""
+        if failure.code == "too_large" and len(self.indexes) > 1:
+            return Failure(code="batch_too_large", before_append=True)
+        return failure
+
+
+class Lane:
+    """One partition: its parcels go one behind the other, each after the ack of the one before.
+
+    What is behind a parcel that was not acked is not sent, so that it does not overtake (I9).
+    """
+
+    def __init__(self, topic: str, partition: int, bytes_max: int, compression: str | None) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.parcels: list[Parcel] = []
+        self._bytes_max = bytes_max
+        self._compression = compression
+        self._next = 0
+
+    def add(self, index: int, timestamp_ms: int | None, key: bytes | None, value: bytes, headers: Headers) -> bool:
+        """False when the record is too large even alone; the others of the lane are not disturbed."""
+        if self.parcels and self.parcels[-1].batch.add(timestamp_ms, key, value, headers):
+            self.parcels[-1].indexes.append(index)
+            return True
+        fresh = Parcel(self.topic, self.partition, self._bytes_max, self._compression)
+        if not fresh.batch.add(timestamp_ms, key, value, headers):
+            return False
+        fresh.indexes.append(index)
+        self.parcels.append(fresh)
+        return True
+
+    def front(self) -> Parcel | None:
+        """The parcel whose turn it is, or None at the end of the lane and behind one that was not acked."""
+        if self._next and not self.parcels[self._next - 1].is_acked:
+            return None
+        return self.parcels[self._next] if self._next < len(self.parcels) else None
+
+    def step(self) -> None:
+        """The front is on its way."""
+        self._next += 1
+
+
+Lanes = list[Lane]
+"""What one call sends."""
+
+
+def all_parcels(lanes: Lanes) -> list[Parcel]:
+    """Every parcel of a call."""
+    return [parcel for lane in lanes for parcel in lane.parcels]

@@ -1,0 +1,94 @@
+"""The publisher on the data path: aiokafka's batches, our partitions, our deadlines (D13, D14)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from typing import Self
+
+from bridge.adapters.kafka.client import check_settings
+from bridge.adapters.kafka.directory import Directory, Shape
+from bridge.adapters.kafka.failures import FOREIGN, translated
+from bridge.adapters.kafka.line import Line
+from bridge.adapters.kafka.lines import Lines
+from bridge.adapters.kafka.packing import Packed, pack, receipts_of
+from bridge.adapters.kafka.parcel import all_parcels
+from bridge.adapters.kafka.settings import KafkaSettings
+from bridge.domain.delivery import Delivery, Receipt
+from bridge.domain.errors import Retry
+from bridge.ports import Clock
+
+BATCH_TOO_LARGE = "batch_too_large"
+
+
+class KafkaPublisher:
+    """One idempotent producer for all triggers of the process; connects at the first use.
+
+    `on_abandoned` is told, with a stable word, each time a producer is given up while something of it may still be
+    under way. What is acked is in every in-sync replica (I1); what is behind a failure on its partition is not sent
+    (I9), but for records that are too large in themselves: they fail alone, and the others go.
+    """
+
+    def __init__(self, settings: KafkaSettings, clock: Clock, *, on_abandoned: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._lines = Lines(settings, on_abandoned)
+        self._directory = Directory(settings, clock)
+        self._turns: Counter[str] = Counter()
+
+    async def start(self) -> None:
+        """Refuse settings that cannot work (Fatal); no broker is asked yet, for it may come later."""
+        check_settings(self._settings)
+
+    async def close(self) -> None:
+        """End within a bound. What is under way gets unknown."""
+        await self._lines.close()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def ping(self) -> None:
+        """Raises Retry or Blocked when no broker takes us in."""
+        try:
+            async with asyncio.timeout(self._settings.request_timeout_s):
+                line = await self._lines.line()
+                if not await line.client.force_metadata_update():
+                    raise Retry("no broker answers", code="broker_unavailable")
+        except FOREIGN as error:
+            raise translated(error, "kafka does not answer") from error
+
+    async def publish(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
+        """As the port says, within `publish_timeout_s` over all."""
+        if not deliveries:
+            return []
+        deadline_s = asyncio.get_running_loop().time() + self._settings.publish_timeout_s
+        topics = {delivery.topic for delivery in deliveries}
+        line, shapes = await self._prepared(topics, deadline_s)
+        packed = self._packed(deliveries, topics, shapes)
+        await self._lines.deliver(line, packed.lanes, deadline_s)
+        self._learn_from(packed)
+        return receipts_of(deliveries, packed)
+
+    async def _prepared(self, topics: Collection[str], deadline_s: float) -> tuple[Line, dict[str, Shape]]:
+        """Everything that can go wrong before a record is sent."""
+        try:
+            async with asyncio.timeout_at(deadline_s):
+                line = await self._lines.line()
+                return line, await self._directory.shapes(line.client, topics)
+        except FOREIGN as error:
+            raise translated(error, "kafka cannot be published to") from error
+
+    def _packed(self, deliveries: Sequence[Delivery], topics: Collection[str], shapes: dict[str, Shape]) -> Packed:
+        self._turns.update(topics)
+        now_ms = round(self._clock.now().timestamp() * 1000)
+        return pack(deliveries, shapes, self._turns, self._settings.compression, now_ms)
+
+    def _learn_from(self, packed: Packed) -> None:
+        for parcel in all_parcels(packed.lanes):
+            if parcel.fate[1].code == BATCH_TOO_LARGE:
+                self._directory.refused(parcel.topic, parcel.size)
