@@ -23,6 +23,6 @@ if ! usable "$venv/bin/python" || ! "$venv/bin/python" -m pip --version >/dev/nu
 fi
 echo "installing $(grep -c == requirements.lock) locked packages into $venv"
 pip=("$venv/bin/python" -m pip install --quiet --disable-pip-version-check --root-user-action=ignore)
-"${pip[@]}" --require-hashes --requirement requirements.lock
+"${pip[@]}" --no-compile --require-hashes --requirement requirements.lock
 "${pip[@]}" --no-deps --no-build-isolation --editable .
 touch "$venv/.installed"
