@@ -25,6 +25,8 @@ class Topic:
     error_code: int
     partitions: int
     replicas_min: int
+    is_led: bool
+    """Every partition can be written to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ async def describe_topics(client: Client, names: Collection[str]) -> dict[str, T
             error_code=error_code,
             partitions=len(partitions),
             replicas_min=min((len(partition[3]) for partition in partitions), default=0),
+            is_led=bool(partitions) and all(partition[2] >= 0 for partition in partitions),
         )
         for error_code, name, _, partitions in answer.topics
     }

@@ -103,3 +103,8 @@ def translated(error: BaseException, doing: str) -> BridgeError:
     failure = failure_of(error)
     kind = Blocked if failure.blocked else Retry
     return kind(f"{doing}: {str(error) or failure.code}", code=failure.code)
+
+
+def failed(error_code: int, doing: str) -> BridgeError:
+    """The same for the number in a broker's answer."""
+    return translated(foreign.for_code(error_code)(), doing)

@@ -9,7 +9,7 @@ from murmurhash2 import murmurhash2
 
 from bridge.adapters.kafka.directory import Shape
 from bridge.adapters.kafka.failures import TOO_LARGE, Failure
-from bridge.adapters.kafka.parcel import Lane, Lanes, Parcel, all_parcels
+from bridge.adapters.kafka.parcel import Lane, Lanes, all_parcels
 from bridge.domain.delivery import Delivery, Outcome, Receipt
 
 SEED = 0x9747B28C
@@ -54,35 +54,24 @@ def pack(
 
 def receipts_of(deliveries: Sequence[Delivery], packed: Packed) -> list[Receipt]:
     """One receipt for each delivery, in their order."""
-    receipts = {
-        index: _not_acked(deliveries[index], partition, Outcome.FAILED, TOO_LARGE)
-        for index, partition in packed.too_large.items()
-    }
+    receipts: dict[int, Receipt] = {}
     for parcel in all_parcels(packed.lanes):
         outcome, failure = parcel.fate
-        if outcome is Outcome.ACKED:
-            receipts.update(_acked(deliveries, parcel))
+        topic, partition, base = parcel.topic, parcel.partition, parcel.base_offset
+        if outcome is Outcome.ACKED and base >= 0:
+            for offset, index in enumerate(parcel.indexes, base):
+                receipts[index] = Receipt(
+                    mark=deliveries[index].mark, outcome=outcome, topic=topic, partition=partition, offset=offset
+                )
         else:
-            partition = parcel.partition
-            receipts.update({at: _not_acked(deliveries[at], partition, outcome, failure) for at in parcel.indexes})
+            for index in parcel.indexes:
+                receipts[index] = _plain(deliveries[index], partition, outcome, failure)
+    for index, partition in packed.too_large.items():
+        receipts[index] = _plain(deliveries[index], partition, Outcome.FAILED, TOO_LARGE)
     return [receipts[index] for index in range(len(deliveries))]
 
 
-def _acked(deliveries: Sequence[Delivery], parcel: Parcel) -> dict[int, Receipt]:
-    topic, partition, acked = parcel.topic, parcel.partition, Outcome.ACKED
-    return {
-        index: Receipt(
-            mark=deliveries[index].mark,
-            outcome=acked,
-            topic=topic,
-            partition=partition,
-            offset=parcel.offset_of(place),
-        )
-        for place, index in enumerate(parcel.indexes)
-    }
-
-
-def _not_acked(delivery: Delivery, partition: int, outcome: Outcome, failure: Failure) -> Receipt:
+def _plain(delivery: Delivery, partition: int, outcome: Outcome, failure: Failure) -> Receipt:
     return Receipt(
         mark=delivery.mark,
         outcome=outcome,

@@ -91,10 +91,10 @@ class Parcel:
         """Every in-sync replica has it (I1)."""
         return self._base_offset is not None
 
-    def offset_of(self, place: int) -> int:
-        """The offset of its record at that place; -1 where the broker knew the batch but not its offset any more."""
-        base = UNKNOWN_OFFSET if self._base_offset is None else self._base_offset
-        return UNKNOWN_OFFSET if base < 0 else base + place
+    @property
+    def base_offset(self) -> int:
+        """Of its first record; -1 where it is not acked, or the broker knew the batch but not its offset any more."""
+        return UNKNOWN_OFFSET if self._base_offset is None else self._base_offset
 
     @property
     def fate(self) -> tuple[Outcome, Failure]:

@@ -1,0 +1,74 @@
+"""A partition read from its beginning to where it ends now."""
+# mypy: disallow-subclassing-any=False
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from bridge.adapters.kafka.client import CLOSE_TIMEOUT_S, Client
+from bridge.adapters.kafka.connection import client_options
+from bridge.adapters.kafka.settings import KafkaSettings
+from bridge.adapters.kafka.state_format import StateRecord
+
+POLL_MS = 100
+
+
+class Reader(AIOKafkaConsumer):
+    """aiokafka's consumer over our client, which ends within a bound."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        super().__init__(
+            **client_options(settings),
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            # What a transaction has not committed is not there (D3); other records always are.
+            isolation_level="read_committed",
+            fetch_max_wait_ms=POLL_MS,
+        )
+        Client.narrow(self._client)
+
+    async def end(self) -> None:
+        """Cut first: a consumer that is asked to stop waits for brokers that may not answer."""
+        self._client.cut()
+        stopping = asyncio.ensure_future(self.stop())
+        done, late = await asyncio.wait({stopping}, timeout=CLOSE_TIMEOUT_S)
+        for task in late:
+            task.cancel()
+        # How a reader that is thrown away ends changes nothing; looking at it keeps asyncio from complaining.
+        _ = [task.exception() for task in done if not task.cancelled()]
+
+    async def know(self, topic: str) -> None:
+        """Look the topic up before it is assigned; asking makes none."""
+        await self._client.track({topic})
+
+
+@asynccontextmanager
+async def _reader(settings: KafkaSettings) -> AsyncIterator[Reader]:
+    reader = Reader(settings)
+    try:
+        await reader.start()
+        yield reader
+    finally:
+        await reader.end()
+
+
+async def read_to_end(settings: KafkaSettings, topic: str, partition: int) -> list[StateRecord]:
+    """Every record with a key, in order. The caller bounds it. Raises what aiokafka raises."""
+    place = TopicPartition(topic, partition)
+    records: list[StateRecord] = []
+    async with _reader(settings) as reader:
+        await reader.know(topic)
+        reader.assign([place])
+        await reader.seek_to_beginning(place)
+        end = (await reader.end_offsets([place]))[place]
+        while await reader.position(place) < end:
+            for batch in (await reader.getmany(place, timeout_ms=POLL_MS)).values():
+                records += [
+                    StateRecord(key=each.key, value=each.value, offset=each.offset) for each in batch if each.key
+                ]
+    return records

@@ -1,0 +1,162 @@
+"""The records of the state topic: a format with a version, read by the releases before and after this one (D17, D18).
+
+Two keys for each trigger: `<trigger>/wish` (what an operator wants and how far it got) and `<trigger>/generation`.
+Keys of other kinds and fields of other names are for other releases, and are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import msgspec
+
+from bridge.domain.errors import Fatal
+from bridge.domain.model import Generation, TriggerName
+from bridge.domain.standing import Pause, Reset, ResetPhase, Standing
+
+VERSION = 1
+WISH = "wish"
+GENERATION = "generation"
+
+
+class PauseRecord(msgspec.Struct, frozen=True):
+    """As `Pause`."""
+
+    by: str
+    at: datetime
+    reason: str = ""
+
+
+class ResetRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """As `Reset`; `over` tells a release that does not know the phase whether anything is left to do."""
+
+    id: str
+    to_comment_created_at: datetime
+    requested_at: datetime
+    requested_by: str
+    phase: str
+    over: bool
+    reason: str = ""
+    allow_skip: bool = False
+    generation: int | None = None
+    replay_until: datetime | None = None
+    replayed: int = 0
+    finished_at: datetime | None = None
+    error: str = ""
+
+
+class WishRecord(msgspec.Struct, frozen=True):
+    """Under `<trigger>/wish`."""
+
+    version: int = VERSION
+    pause: PauseRecord | None = None
+    resets: tuple[ResetRecord, ...] = ()
+
+
+class GenerationRecord(msgspec.Struct, frozen=True):
+    """Under `<trigger>/generation`; `reset_id` is the reset that raised it last."""
+
+    version: int = VERSION
+    generation: int = 0
+    reset_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateRecord:
+    """A record as it stands on the topic; no value means that the key was deleted."""
+
+    key: bytes
+    value: bytes | None
+    offset: int = -1
+
+
+def records_of(name: TriggerName, standing: Standing) -> tuple[StateRecord, ...]:
+    """The standing of a trigger, spelled out; equal standings are equal bytes."""
+    pause = standing.pause
+    wish = WishRecord(
+        pause=PauseRecord(by=pause.by, at=pause.at, reason=pause.reason) if pause else None,
+        resets=tuple(_spelled(reset) for reset in standing.resets),
+    )
+    raised = GenerationRecord(generation=standing.generation, reset_id=standing.generation_reset_id)
+    return (
+        StateRecord(key=f"{name}/{WISH}".encode(), value=msgspec.json.encode(wish)),
+        StateRecord(key=f"{name}/{GENERATION}".encode(), value=msgspec.json.encode(raised)),
+    )
+
+
+def standings_of(records: Iterable[StateRecord]) -> Mapping[TriggerName, Standing]:
+    """The standings that the topic, read from its beginning, ends with.
+
+    Raises Fatal for a record of ours that cannot be read: going on without it could forget a pause or a generation.
+    """
+    latest: dict[bytes, StateRecord] = {record.key: record for record in records}
+    standings: dict[TriggerName, Standing] = {}
+    for record in latest.values():
+        name, _, kind = record.key.decode("utf-8", "replace").rpartition("/")
+        if record.value is None or kind not in (WISH, GENERATION):
+            continue
+        before = standings.get(TriggerName(name), Standing())
+        standings[TriggerName(name)] = _joined(before, kind, record)
+    return standings
+
+
+def _joined(standing: Standing, kind: str, record: StateRecord) -> Standing:
+    value = record.value or b""
+    try:
+        if kind == WISH:
+            wish = msgspec.json.decode(value, type=WishRecord)
+            return replace(standing, pause=_paused(wish.pause), resets=tuple(_read(reset) for reset in wish.resets))
+        raised = msgspec.json.decode(value, type=GenerationRecord)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        where = f"the state record {record.key.decode('utf-8', 'replace')!r} at offset {record.offset}"
+        raise Fatal(f"{where} cannot be read: {error}", code="state_unreadable") from error
+    return replace(standing, generation=Generation(raised.generation), generation_reset_id=raised.reset_id)
+
+
+def _paused(record: PauseRecord | None) -> Pause | None:
+    return Pause(by=record.by, at=record.at, reason=record.reason) if record else None
+
+
+def _spelled(reset: Reset) -> ResetRecord:
+    return ResetRecord(
+        id=reset.id,
+        to_comment_created_at=reset.to_comment_created_at,
+        requested_at=reset.requested_at,
+        requested_by=reset.requested_by,
+        phase=reset.phase.value,
+        over=reset.phase.is_over,
+        reason=reset.reason,
+        allow_skip=reset.allow_skip,
+        generation=reset.generation,
+        replay_until=reset.replay_until,
+        replayed=reset.replayed,
+        finished_at=reset.finished_at,
+        error=reset.error,
+    )
+
+
+def _read(record: ResetRecord) -> Reset:
+    return Reset(
+        id=record.id,
+        to_comment_created_at=record.to_comment_created_at,
+        requested_at=record.requested_at,
+        requested_by=record.requested_by,
+        reason=record.reason,
+        allow_skip=record.allow_skip,
+        phase=_phase(record),
+        generation=None if record.generation is None else Generation(record.generation),
+        replay_until=record.replay_until,
+        replayed=record.replayed,
+        finished_at=record.finished_at,
+        error=record.error,
+    )
+
+
+def _phase(record: ResetRecord) -> ResetPhase:
+    """A phase of a later release: over is over; otherwise the reset is done anew, which repeats but loses nothing."""
+    try:
+        return ResetPhase(record.phase)
+    except ValueError:
+        return ResetPhase.FAILED if record.over else ResetPhase.REQUESTED
