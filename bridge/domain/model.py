@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NewType, Protocol, TypeAlias
 
 TriggerName = NewType("TriggerName", str)
@@ -100,7 +100,7 @@ class Undecodable:
     the bytes must not be put into a JSON record as they are: strict readers would refuse the whole of it.
     """
 
-    raw: bytes
+    raw: bytes = field(repr=False)
     reason: str
     sequence_id: SequenceId
     uid: str = ""

@@ -128,6 +128,8 @@ def failed(op: str, error: Exception) -> BridgeError:
                 f"{op}: the platform's certificate is not trusted ({cause.verify_message})", code="tls_untrusted"
             )
     match error:
+        case httpx.ConnectTimeout():
+            return Retry(f"{op}: the platform cannot be reached in time", code="unreachable")
         case httpx.TimeoutException() | TimeoutError():
             return Retry(f"{op}: the platform did not answer in time ({name})", code="timeout")
         case httpx.ConnectError() | httpx.ProxyError():

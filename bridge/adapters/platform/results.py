@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from typing_extensions import override
 
 from bridge.domain.model import Label, SequenceId
 
@@ -32,6 +33,11 @@ class WireComment(msgspec.Struct, gc=False, frozen=True):
     created_at: str = ""
     user_properties: dict[str, PropertyValue] = {}
 
+    @override
+    def __repr__(self) -> str:
+        """What people wrote stays out of logs and tracebacks (I10)."""
+        return f"WireComment(uid={self.uid!r})"
+
 
 class WireResult(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     """One result with its own bytes."""
@@ -42,3 +48,8 @@ class WireResult(msgspec.Struct, gc=False, frozen=True, kw_only=True):
     labels: tuple[WirePrediction, ...]
     entities: tuple[WireEntity, ...]
     has_reserved_keys: bool
+
+    @override
+    def __repr__(self) -> str:
+        """As for its comment."""
+        return f"WireResult(sequence_id={self.sequence_id!r}, uid={self.comment.uid!r}, {len(self.raw)} bytes)"

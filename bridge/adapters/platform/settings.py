@@ -30,6 +30,6 @@ class PlatformSettings:
     connect_timeout_s: float = 10.0
     advance_timeout_s: float = 10.0
     allow_insecure: bool = False
-    requests_per_s_max: float = 20.0
+    requests_per_s_max: float = 100.0
     requests_in_flight_max: int = 8
     response_bytes_max: int = 256 * 1024 * 1024

@@ -172,9 +172,7 @@ class SandboxOf2020(SandboxOf):
 
 def client_before(url: str, token: str, api: Api = Api.TRIGGERS, **more: Any) -> PlatformClient:
     """A client that may ask as often as a test wants to."""
-    settings = PlatformSettings(
-        base_url=url, token=token, api=api, timeout_s=20, requests_per_s_max=10_000, **more
-    )
+    settings = PlatformSettings(base_url=url, token=token, api=api, timeout_s=20, requests_per_s_max=10_000, **more)
     return PlatformClient(settings, SystemClock())
 
 

@@ -181,6 +181,15 @@ def test_equal_results_in_one_page_stay_two() -> None:
     assert sequence_ids(decode_page(page_of(raw_result(1), raw_result(1)), 2)) == ["seq-1", "seq-1"]
 
 
+def test_i10_what_is_shown_of_a_batch_holds_no_text_of_a_comment() -> None:
+    """A task that ends with a batch shows it in a traceback or a debug line."""
+    shown = repr(decode_page(page_of(raw_result(1), raw_result(2, labels=3)), 2))
+    assert "Bob" not in shown
+    assert "uk" not in shown
+    assert "seq-1" in shown
+    assert "bad_labels" in shown
+
+
 BLANKS = st.text(alphabet=" \n\t\r", max_size=2)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=6) | st.sampled_from(["]", '"', "\\", ",", "{"]),

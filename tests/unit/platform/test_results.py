@@ -73,6 +73,21 @@ def test_trap_1_and_2_swapped_and_wild_spans_pass_untouched() -> None:
     assert [entity.kind for entity in result.entities] == ["date"]
 
 
+@pytest.mark.parametrize(
+    "created_at", ["2018-10-16T10:51:46.247000+00:00", "2020-06-01T13:27:29Z", "2020-06-03T16:05:00", "", "soon"]
+)
+def test_trap_12_an_upload_time_is_kept_as_it_is_written(created_at: str) -> None:
+    result = readable(decode_result(raw_result(comment={"created_at": created_at})))
+    assert result.comment.created_at == created_at
+
+
+def test_trap_24_a_comment_that_changed_keeps_its_place() -> None:
+    """What tells deliveries apart is the position, never the content (D4)."""
+    before, after = raw_result(1), raw_result(1, comment={"messages": [{"body": {"text": "edited"}}]})
+    assert before != after
+    assert decode_result(before).sequence_id == decode_result(after).sequence_id
+
+
 def test_trap_18_and_19_no_labels_are_no_error() -> None:
     assert list(readable(decode_result(raw_result(labels=[]))).labels) == []
     assert list(readable(decode_result(raw_result(labels=None))).labels) == []
