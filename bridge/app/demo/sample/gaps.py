@@ -39,12 +39,12 @@ class Gaps:
         facts = {gap: firm.name if gap == "firm" else self._makers[gap.rstrip("2")]() for gap in gaps}
         return template.format_map(facts)
 
-    def ledger(self, chars: int, firm: Firm) -> str:
-        """A listing of movements of this length, as people paste them into mail."""
+    def ledger(self, chars: int, firm: Firm, line: str) -> str:
+        """A listing of that length, one filled line below the other, as people paste them into mail."""
         lines: list[str] = []
         size = 0
         while size < chars:
-            lines.append(self.filled("{date}  {ref}  {amount}  account {digits}", firm))
+            lines.append(self.filled(line, firm))
             size += len(lines[-1]) + 1
         return "\n".join(lines)[:chars]
 

@@ -12,9 +12,11 @@ from bridge.app.demo.sample.gaps import FIRST_DAY, Gaps
 from bridge.app.demo.sample.people import FIRMS, NAMES, OURS, ROLES, SPAMMERS, Firm, Person
 from bridge.app.demo.sample.words import (
     ALSO,
+    AUDIT_LINE,
     FAREWELLS,
     FOLLOW_UPS,
     GREETINGS,
+    MOVEMENT_LINE,
     NOTHING,
     SPAM,
     TOPICS,
@@ -126,7 +128,10 @@ class _Writer:
         if empty and self._happens(0.3):
             messages = []
         if oversize:
-            messages += [self._message(turn, self.gaps.ledger(OVERSIZE_CHARS, OURS)) for _ in range(OVERSIZE_MESSAGES)]
+            messages += [
+                self._message(turn, self.gaps.ledger(OVERSIZE_CHARS, OURS, AUDIT_LINE))
+                for _ in range(OVERSIZE_MESSAGES)
+            ]
         message_id = f"<{turn.number}.{self.gaps.digits(8)}@{turn.writer.firm.domain}>"
         comment: dict[str, object] = {
             "id": message_id.encode().hex(),
@@ -172,7 +177,7 @@ class _Writer:
         cut = self.random.randint(1, len(filled))
         paragraphs = [self.random.choice(GREETINGS), " ".join(filled[:cut]), " ".join(filled[cut:])]
         if main is not SPAM and self._happens(LONG):
-            paragraphs.append(self.gaps.ledger(LONG_CHARS, OURS))
+            paragraphs.append(self.gaps.ledger(LONG_CHARS, OURS, MOVEMENT_LINE))
         paragraphs.append(self.random.choice(FAREWELLS))
         text = "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
         return f"{text}\n\n{_quoted(turn.trail)}" if turn.trail else text

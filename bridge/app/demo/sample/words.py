@@ -387,3 +387,5 @@ PRODUCTS = (
     "floating rate notes",
 )
 CURRENCIES = ("EUR", "USD", "GBP", "CHF", "JPY", "PLN", "NOK")
+MOVEMENT_LINE = "{date}  {ref}  {amount}  account {digits}"
+AUDIT_LINE = "user {digits} opened {ref}, looked at {product} and closed it again"

@@ -1,0 +1,159 @@
+"""Reads the topics as any consumer would: what landed is counted here, not asked of the bridge."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from bridge.app.demo.failures import DemoFailed, said
+from bridge.app.demo.verdict import Seen
+from bridge.ports import Clock
+
+START_TIMEOUT_S = 30.0
+DRAIN_TIMEOUT_S = 30.0
+FETCH_WAIT_MS = 200
+METADATA_POLL_S = 0.1
+RECORDS_A_POLL = 2000
+SUBJECT_CHARS = 64
+DEAD_TYPE = b"com.reinfer.trigger.dead.v1"
+
+
+class _Text(msgspec.Struct):
+    text: str = ""
+
+
+class _Message(msgspec.Struct):
+    subject: _Text = msgspec.field(default_factory=_Text)
+    body: _Text = msgspec.field(default_factory=_Text)
+
+
+class _Comment(msgspec.Struct):
+    messages: list[_Message] = []
+
+
+class _Label(msgspec.Struct):
+    name: list[str] = []
+    probability: float = 0.0
+
+
+class _Matched(msgspec.Struct):
+    label: list[str]
+    probability: float
+    min: float
+
+
+class _Route(msgspec.Struct):
+    name: str
+    matched: list[_Matched] = []
+
+
+class _Record(msgspec.Struct):
+    """What the demo reads of a record (design section 6)."""
+
+    sequence_id: str
+    generation: int
+    route: _Route
+    comment: _Comment = msgspec.field(default_factory=_Comment)
+    labels: list[_Label] = []
+
+
+class Readback:
+    """A consumer without a group, over whole topics, from where they end when it starts."""
+
+    def __init__(self, bootstrap_servers: str, topics: Sequence[str], clock: Clock) -> None:
+        self._clock = clock
+        self._topics = topics
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=bootstrap_servers,
+            group_id=None,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            # a replay of everything must not look like a quiet topic
+            auto_offset_reset="none",
+        )
+        self._partitions: list[TopicPartition] = []
+
+    async def __aenter__(self) -> Self:
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await self._consumer.start()
+                await self._stand_at_the_end()
+        except (KafkaError, TimeoutError) as error:
+            await self._consumer.stop()
+            raise DemoFailed(f"the topics cannot be read: {said(error)}") from error
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._consumer.stop()
+
+    async def _stand_at_the_end(self) -> None:
+        """What an earlier run left on a given broker is not counted."""
+        while not set(self._topics) <= await self._consumer.topics():
+            # made a moment ago, and not yet known to every broker
+            await self._clock.sleep(METADATA_POLL_S)
+        for topic in self._topics:
+            partitions = self._consumer.partitions_for_topic(topic) or ()
+            self._partitions += [TopicPartition(topic, number) for number in sorted(partitions)]
+        self._consumer.assign(self._partitions)
+        for partition, offset in (await self._consumer.end_offsets(self._partitions)).items():
+            self._consumer.seek(partition, offset)
+
+    async def poll(self, wait_s: float) -> list[Seen]:
+        """What has come since, after this long at most."""
+        fetched = await self._consumer.getmany(timeout_ms=int(wait_s * 1000), max_records=RECORDS_A_POLL)
+        return [_seen(record) for records in fetched.values() for record in records]
+
+    async def drain(self) -> list[Seen]:
+        """Everything up to where the topics end now. Raises DemoFailed when that takes too long."""
+        found: list[Seen] = []
+        try:
+            async with asyncio.timeout(DRAIN_TIMEOUT_S):
+                ends = await self._consumer.end_offsets(self._partitions)
+                while await self._behind(ends):
+                    found += await self.poll(FETCH_WAIT_MS / 1000)
+        except (KafkaError, TimeoutError) as error:
+            raise DemoFailed(f"the topics could not be read to their ends: {said(error)}") from error
+        return found
+
+    async def _behind(self, ends: dict[TopicPartition, int]) -> bool:
+        return any([await self._consumer.position(partition) < end for partition, end in ends.items()])
+
+
+def _seen(record: Any) -> Seen:
+    headers = dict(record.headers)
+    dead = headers.get("ce_type") == DEAD_TYPE
+    try:
+        value = msgspec.json.decode(record.value, type=_Record)
+    except msgspec.DecodeError:
+        # no record of ours: it fits no place, and so counts as stray
+        value = _Record(sequence_id="", generation=0, route=_Route(name="(unreadable)"))
+    return Seen(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        sequence_id=value.sequence_id,
+        route=value.route.name,
+        generation=value.generation,
+        dead=dead,
+        error=headers.get("bridge_error", b"").decode("utf-8", "replace"),
+        meant_for=headers.get("bridge_original_topic", b"").decode("utf-8", "replace"),
+        subject=_one_line(value.comment),
+        why=tuple((" > ".join(each.label), each.probability, each.min) for each in value.route.matched),
+        labels=tuple((" > ".join(label.name), label.probability) for label in value.labels[:3]),
+    )
+
+
+def _one_line(comment: _Comment) -> str:
+    """The subject, or the beginning of the body, on one line."""
+    first = next((text for each in comment.messages[:1] for text in (each.subject.text, each.body.text) if text), "")
+    line = " ".join(first.split())
+    return line if len(line) <= SUBJECT_CHARS else f"{line[: SUBJECT_CHARS - 1]}…"
