@@ -51,7 +51,10 @@ chart: .venv/.installed ## lints, renders and validates the chart, and reads it 
 image: .venv/.installed ## builds the container image and checks it hardened; says so where no engine can be had
 	@$(SCRIPTS)/image.sh $(ARGS)
 
-prove e2e-docker observe soak:
+e2e-docker: .venv/.installed ## the neighbours' own tests with Kafka and Redis in containers
+	@$(SCRIPTS)/docker-neighbours.sh tests/neighbours $(ARGS)
+
+prove observe soak:
 	@echo "make $@ is not built yet" >&2
 	exit 2
 

@@ -19,9 +19,10 @@ os.environ.update(
     TESTCONTAINERS_HOST_OVERRIDE="127.0.0.1",
 )
 
+import redis
 from testcontainers.core.container import DockerContainer
 
-from tests.neighbours.process import START_TIMEOUT_S, free_port
+from tests.neighbours.process import START_TIMEOUT_S, StartError, free_port
 
 
 def missing() -> str | None:
@@ -46,7 +47,11 @@ class _Container(ABC):
     def begin(self) -> None:
         """Starts the container and returns when it serves clients."""
         self._container.start()
-        self._wait_ready(after=0)
+        try:
+            self._wait_ready(after=0)
+        except BaseException:
+            self._container.stop()
+            raise
 
     @property
     @abstractmethod
@@ -83,14 +88,19 @@ class _Container(ABC):
     def _logs(self) -> str:
         return b"".join(self._container.get_logs()).decode(errors="replace")
 
+    def _has_ended(self) -> bool:
+        inner = self._container.get_wrapped_container()
+        inner.reload()
+        return bool(inner.status == "exited")
+
     def _ready_lines(self) -> int:
         return self._logs().count(self.ready_line)
 
     def _wait_ready(self, after: int) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         while self._ready_lines() <= after:
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"{self.title} in {self.image} did not serve in time\n{self._logs()[-3000:]}")
+            if time.monotonic() > deadline or self._has_ended():
+                raise StartError(f"{self.title} in {self.image} did not serve in time\n{self._logs()[-3000:]}")
             time.sleep(0.1)
 
 
@@ -144,15 +154,23 @@ class DockerRedis(_Container):
 
     def __init__(self, port: int | None = None, args: Sequence[str] = ()) -> None:
         super().__init__(os.environ.get("REDIS_IMAGE", "redis:7"), 6379, port)
+        self._version = super().version
         fixed = ["redis-server", "--protected-mode", "no", "--save", "", "--appendonly", "yes"]
-        self._container.with_kwargs(command=[*fixed, *args])
+        self._container.with_command([*fixed, *args])
 
     @classmethod
     def start(cls, data_dir: Path, *, port: int | None = None, args: Sequence[str] = ()) -> Self:
         """A server that answers; its data live in the container, not in `data_dir`."""
         server = cls(port, args)
         server.begin()
+        with redis.Redis.from_url(server.url) as client:
+            server._version = client.info("server")["redis_version"]
         return server
+
+    @property
+    @override
+    def version(self) -> str:
+        return self._version
 
     @property
     @override
