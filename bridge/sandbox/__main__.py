@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import socket
+import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -144,7 +145,7 @@ def main(argv: list[str] | None = None) -> int:
             log_file=args.log,
         )
         asyncio.run(_serve(settings, args.host, args.port))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, sqlite3.Error) as error:
         sys.stderr.write(f"bridge sandbox: {error}\n")
         return EXIT_USAGE
     return EXIT_OK

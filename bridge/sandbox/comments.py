@@ -7,7 +7,7 @@ from typing import Any
 from bridge.sandbox.errors import bad_request
 from bridge.sandbox.store.comments import Draft
 from bridge.sandbox.times import normal_time, print_ms
-from bridge.sandbox.wire import clean_text, decode, encode
+from bridge.sandbox.wire import clean_text, decode_mail, encode
 
 CONTENT_PARTS = ("body", "subject", "signature")
 
@@ -73,7 +73,7 @@ def present(doc: bytes, attachments: bytes | None, annotated: int, *, today: boo
 
 def parts_of(doc: bytes) -> Iterator[tuple[int, str, str]]:
     """Message index, content part and text of each text in a stored document, lone surrogates replaced."""
-    for index, message in enumerate(decode(doc)["messages"]):
+    for index, message in enumerate(decode_mail(doc)["messages"]):
         for part in CONTENT_PARTS:
             if part in message:
                 yield index, part, clean_text(message[part]["text"])

@@ -16,6 +16,7 @@ from bridge.sandbox.box import Sandbox
 from bridge.sandbox.errors import ApiError
 from bridge.sandbox.faults import Fault, FaultKind
 from bridge.sandbox.schema import Shape
+from bridge.sandbox.settings import BODY_MAX_BYTES
 from bridge.sandbox.wire import decode, error_response, ok_raw
 
 TRANSPORT_KEY = "sandbox.transport"
@@ -40,9 +41,9 @@ class Call:
     def path(self, name: str) -> str:
         return str(self.request.path_params[name])
 
-    def json(self, shape: Shape) -> Any:
+    def json(self, shape: Shape, read: Callable[[bytes], Any] = decode) -> Any:
         """The body; raises ApiError 400 where it does not fit."""
-        value = decode(self.body)
+        value = read(self.body)
         shape.validate(value)
         return value
 
@@ -79,7 +80,11 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         request = Request(scope, receive, send)
-        body = await request.body()
+        try:
+            body = await _read_body(request)
+        except ApiError as error:
+            await error_response(error)(scope, receive, send)
+            return
         call = Call(box=self.box, request=request, body=body, word=self.word)
         fault = None if self.admin else self.box.faults.take(self.operation, request.path_params.get("trigger"))
         response = await self._answer(call, fault)
@@ -135,6 +140,20 @@ class Endpoint:
                 **call.event,
             }
         )
+
+
+async def _read_body(request: Request) -> bytes:
+    """Raises ApiError 413 as soon as a body is known to be too large."""
+    declared = request.headers.get("content-length", "")
+    read = bytearray()
+    if not (declared.isdigit() and int(declared) > BODY_MAX_BYTES):
+        async for chunk in request.stream():
+            read += chunk
+            if len(read) > BODY_MAX_BYTES:
+                break
+        else:
+            return bytes(read)
+    raise ApiError(413, "413 Content Too Large")
 
 
 def _spoiled(call: Call, fault: Fault) -> Response:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from hashlib import blake2b
 from typing import Any
 
 _CODES = "USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|SEK|NOK|DKK|CNY|HKD|SGD|INR|PLN|CZK|ZAR"
@@ -121,7 +122,9 @@ def _candidates(text: str) -> Iterator[tuple[str, str, int, int]]:
 
 
 def _entity(kind: str, value: str, span: dict[str, Any]) -> dict[str, Any]:
+    place = f"{span['message_index']} {span['content_part']} {span['char_start']} {kind}"
     return {
+        "id": blake2b(place.encode(), digest_size=8).hexdigest(),
         "name": kind,
         "kind": kind,
         "formatted_value": value,

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bridge.sandbox.times import parse_time
-from bridge.sandbox.wire import decode
+from bridge.sandbox.wire import decode_mail
 
 
 class _Message(msgspec.Struct):
@@ -45,7 +45,7 @@ def view_of(doc: bytes) -> CommentView:
         return _VIEW.decode(doc)
     except (msgspec.DecodeError, UnicodeDecodeError):
         # Only a document with lone surrogates gets here.
-        return msgspec.convert(decode(doc), CommentView)
+        return msgspec.convert(decode_mail(doc), CommentView)
 
 
 def compile_filter(comment_filter: Mapping[str, Any]) -> Predicate:

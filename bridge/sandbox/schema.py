@@ -4,6 +4,7 @@ Checks are compiled once; a valid comment costs some microseconds, which a libra
 standard does not reach. Tests hold it against such a library.
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,13 +12,15 @@ from typing import Any
 from bridge.sandbox.errors import ApiError, bad_request
 from bridge.sandbox.times import parse_time
 
-type_checks: Mapping[str, Callable[[Any], bool]] = {
+TYPES: Mapping[str, Callable[[Any], bool]] = {
     "object": lambda value: isinstance(value, dict),
     "array": lambda value: isinstance(value, list),
     "string": lambda value: isinstance(value, str),
     "boolean": lambda value: isinstance(value, bool),
     "null": lambda value: value is None,
-    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+    "number": lambda value: (
+        (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and math.isfinite(value))
+    ),
     "integer": lambda value: (
         (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, float) and value.is_integer())
     ),
@@ -45,7 +48,7 @@ def _show(value: object) -> str:
 
 def _type(names: str | list[str], _: Schema) -> Check:
     wanted = [names] if isinstance(names, str) else names
-    fits = [type_checks[name] for name in wanted]
+    fits = [TYPES[name] for name in wanted]
     words = ", ".join(repr(name) for name in wanted)
 
     def check(value: Any) -> None:
@@ -170,12 +173,19 @@ def _items(shape: Schema, _: Schema) -> Check:
 
 def _unique(wanted: bool, _: Schema) -> Check:
     def check(value: Any) -> None:
-        if wanted and isinstance(value, list):
-            seen = {(type(item) is bool, repr(float(item) if type(item) is int else item)) for item in value}
-            if len(seen) != len(value):
-                raise Mismatch(f"{_show(value)} has non-unique elements")
+        if wanted and isinstance(value, list) and len({_identity(item) for item in value}) != len(value):
+            raise Mismatch(f"{_show(value)} has non-unique elements")
 
     return check
+
+
+def _identity(item: Any) -> tuple[str, Any]:
+    """What makes two JSON values the same: 1 and 1.0 are, 1 and true are not."""
+    if isinstance(item, bool):
+        return "boolean", item
+    if isinstance(item, int | float):
+        return "number", item
+    return "other", repr(item)
 
 
 def _any_of(shapes: list[Schema], _: Schema) -> Check:
@@ -256,3 +266,5 @@ class Shape:
         except Mismatch as mismatch:
             where = "/".join(reversed(mismatch.path))
             raise bad_request(f"{mismatch.message} at '{where}'" if where else mismatch.message) from mismatch
+        except RecursionError as error:
+            raise bad_request("request body is nested too deeply") from error

@@ -13,11 +13,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bridge.sandbox.box import Sandbox, open_sandbox
 from bridge.sandbox.errors import ApiError
-from bridge.sandbox.routes import admin, comments, datasets, labels, sources, triggers
-from bridge.sandbox.settings import BODY_MAX_BYTES, Settings
+from bridge.sandbox.routes import admin, comments, datasets, labels, session, sources, triggers
+from bridge.sandbox.settings import Settings
 from bridge.sandbox.wire import error_response
 
-PHRASES = {404: "404 Not Found", 405: "405 Method Not Allowed", 413: "413 Content Too Large"}
+PHRASES = {404: "404 Not Found", 405: "405 Method Not Allowed"}
 
 
 class PathMiddleware:
@@ -51,7 +51,6 @@ def create_app(settings: Settings) -> Starlette:
         middleware=[Middleware(PathMiddleware, prefix=settings.prefix)],
         exception_handlers={HTTPException: _refuse, Exception: _fail},
         lifespan=_lifespan,
-        max_body_size=BODY_MAX_BYTES,
     )
     app.router.redirect_slashes = False
     app.state.sandbox = box
@@ -60,7 +59,7 @@ def create_app(settings: Settings) -> Starlette:
 
 def _routes(box: Sandbox) -> list[BaseRoute]:
     # Longer paths first: `/sources/x/y/sync` is no source of three segments.
-    groups = (admin, labels, triggers, comments, datasets, sources)
+    groups = (admin, session, labels, triggers, comments, datasets, sources)
     return [each for group in groups for each in group.routes(box)]
 
 

@@ -1,6 +1,7 @@
 """The request shapes of both profiles, with the limits of the fact sheet (sections 1.6, 1.7, 2, 4, 5, 6)."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from bridge.sandbox.schema import Schema, Shape
@@ -230,8 +231,9 @@ class Shapes:
     labelling: Shape
 
 
+@cache
 def make_shapes(profile: Profile, sync_max: int) -> Shapes:
-    """Compiles the shapes once at start; `sync_max` is the comment limit of one sync."""
+    """Compiles the shapes, once for each profile; `sync_max` is the comment limit of one sync."""
     fields = trigger_fields(profile)
     source_new = {**source_fields(profile), "language": {"type": "string", "enum": LANGUAGES[profile]}}
     dataset_new = {

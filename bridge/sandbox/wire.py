@@ -12,19 +12,27 @@ JSON_TYPE = "application/json"
 
 
 def encode(value: object) -> bytes:
-    """Compact UTF-8; text that UTF-8 cannot carry (a lone surrogate) goes out as an escape."""
+    """Compact UTF-8; what that cannot carry (lone surrogates, integers over 64 bits) goes out as Python writes it."""
     try:
         return msgspec.json.encode(value)
-    except UnicodeEncodeError:
+    except (UnicodeEncodeError, OverflowError):
         return json.dumps(value, ensure_ascii=True, separators=(",", ":")).encode("ascii")
 
 
 def _refuse_constant(text: str) -> NoReturn:
-    raise bad_request(f"request body is not valid JSON: {text}")
+    raise ValueError(f"{text} is not JSON")
 
 
 def decode(raw: bytes) -> Any:
-    """Raises ApiError 400. A lone surrogate escape is lawful JSON, and mail has them, so it is read."""
+    """Raises ApiError 400."""
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise bad_request(f"request body is not valid JSON: {error}") from error
+
+
+def decode_mail(raw: bytes) -> Any:
+    """As `decode`, but reads lone surrogate escapes: they are lawful JSON, and real mail has them."""
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

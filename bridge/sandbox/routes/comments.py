@@ -24,7 +24,7 @@ from bridge.sandbox.store.comments import (
 )
 from bridge.sandbox.store.database import transaction
 from bridge.sandbox.store.holders import Holder
-from bridge.sandbox.wire import ok, ok_raw
+from bridge.sandbox.wire import decode_mail, ok, ok_raw
 
 EDIT = frozenset({Permission.EDIT_VERBATIMS})
 VIEW = frozenset({Permission.VIEW_SOURCES})
@@ -33,7 +33,7 @@ VIEW = frozenset({Permission.VIEW_SOURCES})
 async def sync(call: Call) -> Response:
     """Creates or updates; comments of one call share their upload millisecond. If one is refused, none is stored."""
     box = call.box
-    uploads = call.json(box.shapes.sync)["comments"]
+    uploads = call.json(box.shapes.sync, decode_mail)["comments"]
     source = box.holder("sources", call.path("owner"), call.path("source"))
     drafts = [make_draft(upload) for upload in uploads]
     counts: Counter[str] = Counter()
