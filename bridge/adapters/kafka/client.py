@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from bridge.adapters.kafka.connection import client_options
 from bridge.adapters.kafka.failures import FOREIGN, failure_of, failure_of_code, translated
+from bridge.adapters.kafka.parcel import CODECS
 from bridge.adapters.kafka.settings import KafkaSettings
 from bridge.domain.errors import Fatal
 
@@ -236,6 +237,8 @@ def _abort(connection: Any) -> None:
 
 def check_settings(settings: KafkaSettings) -> None:
     """Raises Fatal for settings no connection can be made with."""
+    if settings.compression not in CODECS:
+        raise Fatal(f"kafka cannot compress with {settings.compression}", code="kafka_settings")
     try:
         Client(**client_options(settings))
     except (ValueError, AssertionError) as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from bridge.adapters.kafka.failures import TIMEOUT, Failure
@@ -34,8 +35,23 @@ class Lines:
         self._reaping: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
-    async def line(self) -> Line:
-        """The current line, or a new one, made once for all who wait. Raises what aiokafka raises, and Retry."""
+    @asynccontextmanager
+    async def in_use(self) -> AsyncIterator[Line]:
+        """The current line, or a new one, made once for all who wait. Raises what aiokafka raises, and Retry.
+
+        A line that is retired lives until its last user has left.
+        """
+        line = await self._line()
+        line.users += 1
+        try:
+            yield line
+        finally:
+            line.users -= 1
+            if line in self._retired and not line.users:
+                self._drop(line)
+                self._end(line, "retired")
+
+    async def _line(self) -> Line:
         if self._is_closed:
             raise Retry("the publisher is closed", code="closed")
         if self._current is not None and not self._current.producer.is_alive:
@@ -47,27 +63,24 @@ class Lines:
             self._starting.add_done_callback(_look_at)
         return await asyncio.shield(self._starting)
 
-    async def deliver(self, line: Line, lanes: Lanes, deadline_s: float) -> Failure:
+    async def deliver(self, line: Line, lanes: Lanes, deadline_s: float) -> None:
         """Send until all is answered, the deadline (of the loop's clock) is there, or the line is given up.
 
-        Returns the reason for what is left open. Cancelled, it abandons the line if anything is under way.
+        Cancelled, it abandons the line if anything is under way.
         """
         carrying = asyncio.create_task(line.carry(lanes), name="kafka-publish")
-        line.users += 1
-        why = Failure(code="cancelled")
+        why_open = Failure(code="cancelled")
         try:
             left_s = max(0.0, deadline_s - asyncio.get_running_loop().time())
             ends: set[asyncio.Future[Any]] = {carrying, line.given_up}
             await asyncio.wait(ends, timeout=left_s, return_when=asyncio.FIRST_COMPLETED)
-            why = _why_open(line)
+            why_open = _why_open(line)
         finally:
             carrying.cancel()
-            line.users -= 1
-            self._judge(line, all_parcels(lanes), why)
+            self._judge(line, all_parcels(lanes), why_open)
         await asyncio.wait({carrying})
         if not carrying.cancelled():
             carrying.result()
-        return why
 
     def abandon(self, line: Line, reason: str) -> None:
         """Give a line up at once: all on it get unknown, and nothing of it is sent any more."""
@@ -114,9 +127,6 @@ class Lines:
         if line.producer.identity == self._identity and any(parcel.fate[1].code == FENCED for parcel in parcels):
             # The broker does not take the successor for one: begin anew under an identity of its own giving.
             self._identity = None
-        if line in self._retired and not line.users:
-            self._drop(line)
-            self._end(line, "retired")
 
     def _retire(self, line: Line) -> None:
         """No new calls; those under way may finish, for an answer about one batch says nothing of the others."""

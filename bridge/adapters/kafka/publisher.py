@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 from bridge.adapters.kafka.client import check_settings
-from bridge.adapters.kafka.directory import Directory, Shape
+from bridge.adapters.kafka.directory import Directory
 from bridge.adapters.kafka.failures import FOREIGN, translated
 from bridge.adapters.kafka.line import Line
 from bridge.adapters.kafka.lines import Lines
@@ -55,8 +55,7 @@ class KafkaPublisher:
     async def ping(self) -> None:
         """Raises Retry or Blocked when no broker takes us in."""
         try:
-            async with asyncio.timeout(self._settings.request_timeout_s):
-                line = await self._lines.line()
+            async with asyncio.timeout(self._settings.request_timeout_s), self._lines.in_use() as line:
                 if not await line.client.force_metadata_update():
                     raise Retry("no broker answers", code="broker_unavailable")
         except FOREIGN as error:
@@ -67,23 +66,21 @@ class KafkaPublisher:
         if not deliveries:
             return []
         deadline_s = asyncio.get_running_loop().time() + self._settings.publish_timeout_s
-        topics = {delivery.topic for delivery in deliveries}
-        line, shapes = await self._prepared(topics, deadline_s)
-        packed = self._packed(deliveries, topics, shapes)
-        await self._lines.deliver(line, packed.lanes, deadline_s)
+        try:
+            async with asyncio.timeout_at(deadline_s) as preparing, self._lines.in_use() as line:
+                packed = await self._packed(line, deliveries)
+                # From here on the deadline ends in receipts, not in an error.
+                preparing.reschedule(None)
+                await self._lines.deliver(line, packed.lanes, deadline_s)
+        except FOREIGN as error:
+            raise translated(error, "kafka cannot be published to") from error
         self._learn_from(packed)
         return receipts_of(deliveries, packed)
 
-    async def _prepared(self, topics: Collection[str], deadline_s: float) -> tuple[Line, dict[str, Shape]]:
+    async def _packed(self, line: Line, deliveries: Sequence[Delivery]) -> Packed:
         """Everything that can go wrong before a record is sent."""
-        try:
-            async with asyncio.timeout_at(deadline_s):
-                line = await self._lines.line()
-                return line, await self._directory.shapes(line.client, topics)
-        except FOREIGN as error:
-            raise translated(error, "kafka cannot be published to") from error
-
-    def _packed(self, deliveries: Sequence[Delivery], topics: Collection[str], shapes: dict[str, Shape]) -> Packed:
+        topics = {delivery.topic for delivery in deliveries}
+        shapes = await self._directory.shapes(line.client, topics)
         self._turns.update(topics)
         now_ms = round(self._clock.now().timestamp() * 1000)
         return pack(deliveries, shapes, self._turns, self._settings.compression, now_ms)

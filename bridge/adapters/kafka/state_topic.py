@@ -98,13 +98,14 @@ class KafkaStateStore:
                 raise Blocked(f"the state of {record.key.decode()} is too large to be kept", code="state_too_large")
         deadline_s = asyncio.get_running_loop().time() + self._settings.publish_timeout_s
         try:
-            async with asyncio.timeout_at(deadline_s):
-                line = await self._lines.line()
+            async with asyncio.timeout_at(deadline_s) as preparing, self._lines.in_use() as line:
                 if self._topic not in line.client.tracked:
                     await line.client.track({self._topic})
+                # From here on the deadline ends in a fate, not in an error.
+                preparing.reschedule(None)
+                await self._lines.deliver(line, [lane], deadline_s)
         except FOREIGN as error:
             raise translated(error, f"the state topic {self._topic} cannot be written") from error
-        await self._lines.deliver(line, [lane], deadline_s)
         self._raise_unless_acked(lane, records)
 
     def _raise_unless_acked(self, lane: Lane, records: Mapping[bytes, StateRecord]) -> None:
