@@ -13,7 +13,17 @@ import httpx
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord
 
-from tests.history.events import Advanced, Event, Expectation, Expected, Fetched, Published, ResetDone
+from tests.history.events import (
+    Advanced,
+    Event,
+    Expectation,
+    Expected,
+    Fetched,
+    LostMark,
+    Published,
+    ResetDone,
+    UnknownReceipt,
+)
 
 Line: TypeAlias = Mapping[str, Any]
 RoutesOf: TypeAlias = Callable[[Line], Mapping[str, str]]
@@ -87,6 +97,28 @@ def _event(line: Line, generations: dict[str, int], last: dict[str, Line]) -> Ev
             return ResetDone(at_ms=at_ms, trigger=trigger, to=line["sequence_id"], generation=generations[trigger])
         case _:
             return None
+
+
+# The service's own log
+
+
+def bridge_events(lines: Iterable[Line], triggers: Mapping[str, str]) -> list[Event]:
+    """What the service says it did not learn; `triggers` are `project/dataset/trigger` by the service's own names.
+
+    Only doubts are taken from it: a producer given up has receipts of any trigger in it, and a pass that was held by
+    the ledger may have lost its marks.
+    """
+    found: list[Event] = []
+    for line in lines:
+        if line.get("event") == "producer_abandoned":
+            found += [UnknownReceipt(at_ms=_at_ms(line), trigger=each) for each in triggers.values()]
+        elif line.get("event") == "cycle_held" and str(line["code"]).startswith("ledger_"):
+            found.append(LostMark(at_ms=_at_ms(line), trigger=triggers[line["trigger"]]))
+    return found
+
+
+def _at_ms(line: Line) -> float:
+    return datetime.fromisoformat(line["timestamp"]).timestamp() * 1000
 
 
 # What was owed

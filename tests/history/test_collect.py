@@ -15,13 +15,14 @@ from aiokafka import AIOKafkaProducer
 from tests.history.checker import judge
 from tests.history.collect import (
     BadEvidenceError,
+    bridge_events,
     expectation_of,
     platform_events,
     read_log,
     read_log_file,
     read_topics,
 )
-from tests.history.events import Advanced, Event, Fetched, ResetDone
+from tests.history.events import Advanced, Event, Fetched, LostMark, ResetDone, UnknownReceipt
 from tests.neighbours.choice import Broker
 from tests.neighbours.sandbox import Sandbox
 from tests.neighbours.topics import Topics
@@ -60,6 +61,21 @@ def test_a_log_file_cut_by_a_kill_is_read_up_to_the_cut(tmp_path: Path) -> None:
     lines = [json.dumps(line(n, "advance", sequence_id="x")) for n in (1, 2)]
     (tmp_path / "log").write_text("\n".join([lines[0], lines[1][:20], lines[1]]))
     assert [each["n"] for each in read_log_file(tmp_path / "log")] == [1, 2]
+
+
+def test_the_services_own_log_is_believed_in_its_doubts_alone() -> None:
+    at = "2026-01-05T09:00:00.250000Z"
+    lines = [
+        {"event": "producer_abandoned", "reason": "timeout", "timestamp": at},
+        {"event": "cycle_held", "trigger": "disputes", "code": "ledger_timeout", "timestamp": at},
+        {"event": "cycle_held", "trigger": "disputes", "code": "unavailable", "timestamp": at},
+        {"event": "batch_advanced", "trigger": "disputes", "timestamp": at},
+    ]
+    at_ms = datetime.fromisoformat(at).timestamp() * 1000
+    assert bridge_events(lines, {"disputes": TRIGGER}) == [
+        UnknownReceipt(at_ms=at_ms, trigger=TRIGGER),
+        LostMark(at_ms=at_ms, trigger=TRIGGER),
+    ]
 
 
 def test_generations_are_owed_from_the_instant_of_their_reset_on() -> None:
