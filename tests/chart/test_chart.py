@@ -139,6 +139,7 @@ def test_the_pod_is_given_longer_than_the_service_takes_to_stop(helm: Helm, scen
         ('config.kafka.sasl_plain_password="hunter2"', "sasl_plain_password"),
         ('config.admin={"operate_token": "hunter2"}', "operate_token"),
         ('config.redis.url="redis://:hunter2@redis:6379/0"', "redis/url"),
+        ('config.redis.password="hunter2"', "redis/password"),
         ("replicas=2", "config.ownership"),
         ('config.stop_timeout="45s"', "terminationGracePeriodSeconds"),
         ('config.stop_timeout="1m"', "terminationGracePeriodSeconds"),
