@@ -27,11 +27,13 @@ test: .venv/.installed ## everything a change must pass: check, then every test 
 	$(MAKE) check
 	BRIDGE_TEST_NEIGHBOURS=$$kind $(BIN)/pytest $(ARGS)
 
-check: .venv/.installed ## formatting, lint, floors, types
-	@$(BIN)/ruff format --check --quiet .
-	$(BIN)/ruff check --quiet .
-	$(BIN)/lint-imports --no-logo | tail -n 8
-	$(BIN)/mypy
+check: .venv/.installed ## formatting, lint, floors, types: all of them, then a verdict
+	@failed=
+	$(BIN)/ruff format --check --quiet . || failed+=" format"
+	$(BIN)/ruff check --quiet . || failed+=" lint"
+	said=$$($(BIN)/lint-imports --no-logo) || { echo "$$said"; failed+=" floors"; }
+	$(BIN)/mypy || failed+=" types"
+	[ -z "$$failed" ] || { echo "check:$$failed" >&2; exit 1; }
 
 demo: .venv/.installed ## the whole thing on this machine; ARGS="--once --json", KAFKA=apache
 	@case "$(KAFKA)" in
