@@ -14,8 +14,11 @@ from bridge.app.cli.exits import Exit
 from bridge.domain.errors import Blocked, BridgeError, Retry
 
 MODULES: Final = {
-    "bridge.app.cli.offline": ("check", "explain", "test", "schema"),
+    "bridge.app.cli.check": ("check",),
+    "bridge.app.cli.offline": ("explain", "test", "schema"),
     "bridge.app.cli.run": ("run",),
+    "bridge.app.cli.demo": ("demo",),
+    "bridge.app.cli.sandbox": ("sandbox",),
 }
 """Which module has which commands. Only the one that is asked for is loaded: `check` need not wait for a web server."""
 

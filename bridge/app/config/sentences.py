@@ -16,6 +16,7 @@ from bridge.app.config.yaml_tree import Node, Scalar, at
 _Context = Mapping[str, Any]
 
 _SENTENCES: dict[str, Callable[[_Context], str]] = {
+    "extra_forbidden": lambda _: "unknown key",
     "string_type": lambda _: "must be text; put it in quotes if it is meant as text",
     "int_type": lambda _: "must be a whole number",
     "float_type": lambda _: "must be a number",
