@@ -12,6 +12,8 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # RUNLEVEL keeps a package from starting its own server
 export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+# a slim Debian leaves out manual pages, and Java's package fails where the directory for them is not there
+mkdir -p /usr/share/man/man1
 if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; } >"$log" 2>&1 </dev/null; then
   tail -n 3 "$log" >&2
   echo "missing and not installed (apt-get failed): $*" >&2

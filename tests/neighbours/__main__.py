@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
     args = _parser().parse_args(ours)
     missing = [kafka_missing() if args.what != "redis" else None, redis_missing() if args.what != "kafka" else None]
     if lacking := ", ".join(filter(None, missing)):
-        print(f"cannot start {args.what}: {lacking} is missing", file=sys.stderr)
+        print(f"Apache Kafka or Redis cannot be had here ({lacking} is missing)", file=sys.stderr)
         return 3
     if args.what == "prepare":
         return _prepare()
@@ -36,7 +36,7 @@ def _prepare() -> int:
     try:
         print(prepare())
     except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
-        print("cannot fetch Apache Kafka: " + str(error).splitlines()[-1], file=sys.stderr)
+        print(f"Apache Kafka cannot be had here ({str(error).splitlines()[-1]})", file=sys.stderr)
         return 3
     return 0
 

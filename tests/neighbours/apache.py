@@ -116,7 +116,6 @@ class ApacheKafka(LocalServer):
 
     def __init__(self, data_dir: Path, port: int | None = None, config: Mapping[str, str] | None = None) -> None:
         super().__init__(data_dir, port)
-        self._home = prepare()
         self._config = dict(config or {})
         self._controller_port = free_port()
 
@@ -146,7 +145,7 @@ class ApacheKafka(LocalServer):
     def command(self) -> list[str]:
         properties = self._write_properties()
         if not (self.data_dir / "log").exists():
-            shutil.copytree(self._home / "formatted", self.data_dir / "log")
+            shutil.copytree(prepare() / "formatted", self.data_dir / "log")
         return [*self._java(), "kafka.Kafka", str(properties)]
 
     @override
@@ -160,7 +159,7 @@ class ApacheKafka(LocalServer):
 
     def _java(self) -> list[str]:
         logging = [f"-Dlog4j2.configurationFile={HERE / 'log4j2.xml'}", f"-Dkafka.log.file={self.server_log}"]
-        return ["java", *HEAP, *JVM, *logging, "-cp", str(self._home / "libs" / "*")]
+        return ["java", *HEAP, *JVM, *logging, "-cp", str(prepare() / "libs" / "*")]
 
     def _write_properties(self) -> Path:
         quorum, client = f"127.0.0.1:{self._controller_port}", self.bootstrap_servers
