@@ -71,6 +71,8 @@ def test_what_is_not_what_it_says_is_no_page(encoding: str, body: bytes) -> None
 def test_an_empty_or_plain_body_is_itself(encoding: str) -> None:
     assert unpacked(b"plain", encoding, MIB) == b"plain"
     assert unpacked(b"", "gzip", MIB) == b""
+    for encoding_of_nothing, pack in WAYS.values():
+        assert unpacked(pack(b""), encoding_of_nothing, MIB) == b""
 
 
 def deflated(mib: int) -> bytes:

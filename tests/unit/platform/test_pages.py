@@ -219,6 +219,12 @@ def test_splitting_never_takes_a_part_for_the_whole(text: bytes, data: st.DataOb
         split_elements(text[:cut])
 
 
+@pytest.mark.parametrize("text", [b"[[}]", b"[{]}]", b"[]]", b'["]', b'["\\"]', b"[", b"", b"{}", b"[1] [2]"])
+def test_splitting_refuses_what_does_not_pair(text: bytes) -> None:
+    with pytest.raises(NotBalanced):
+        split_elements(text)
+
+
 @given(st.lists(st.integers(0, 50), max_size=8), st.booleans())
 def test_any_page_gives_back_its_results_byte_for_byte(numbers: list[int], odd: bool) -> None:
     raws = [raw_result(n).replace(b"Hi Bob", b"\\ud800\\u0041" if odd and n % 2 else b"\xc3\xbc") for n in numbers]
