@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.kafka.publisher import KafkaPublisher
@@ -20,8 +18,8 @@ from bridge.app.admin.api import AdminParts, create_admin
 from bridge.app.admin.auth import Tokens
 from bridge.app.admin.server import serving
 from bridge.app.config.settings import Settings
-from bridge.app.promises import promises_kept
-from bridge.app.reload import Reloader
+from bridge.app.promises import Promises
+from bridge.app.reload import ConfigFile, Reloader
 from bridge.app.telemetry import trace_headers
 from bridge.engine.cycle import Neighbours
 from bridge.engine.supervisor import Supervisor
@@ -30,10 +28,9 @@ from bridge.signals import Signals
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """What the outside does to the process. `load` reads the file at `path` again; the events are set by signals."""
+    """What the outside does to the process: the events are set by signals, the file by an editor."""
 
-    path: Path
-    load: Callable[[], Settings]
+    file: ConfigFile
     stop: asyncio.Event
     reload: asyncio.Event
 
@@ -48,12 +45,17 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
         publisher = await opened.enter_async_context(
             KafkaPublisher(settings.kafka, clock, on_abandoned=signals.producer_abandoned)
         )
-        store = await opened.enter_async_context(KafkaStateStore(settings.kafka, settings.deployment))
+        store = await opened.enter_async_context(
+            KafkaStateStore(
+                settings.kafka,
+                settings.deployment,
+                accept=settings.accept,
+                on_abandoned=signals.producer_abandoned,
+            )
+        )
         ledger = await opened.enter_async_context(RedisLedger(settings.redis))
         client = await opened.enter_async_context(
-            PlatformClient(
-                settings.platform, clock, trace_headers=trace_headers, on_answer=signals.platform_answered
-            )
+            PlatformClient(settings.platform, clock, trace_headers=trace_headers, on_answer=signals.platform_answered)
         )
         neighbours = Neighbours(source=PlatformSource(client), publisher=publisher, ledger=ledger, clock=clock)
         supervisor = Supervisor(neighbours, store, signals, random.random, settings.stop_timeout_s)
@@ -68,11 +70,12 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
         )
         port = await opened.enter_async_context(serving(admin, settings.admin.host, settings.admin.port))
         signals.service("started", triggers=len(settings.triggers), admin_host=settings.admin.host, admin_port=port)
-        if await promises_kept(settings, ledger, process.stop, clock, signals):
-            reloader = Reloader(process.path, process.load, process.reload, clock, signals)
-            reloading = asyncio.create_task(reloader.run(settings, supervisor.apply), name="reloader")
-            try:
+        promises = Promises(settings, clock, signals)
+        if await promises.of_kafka(process.stop):
+            reloader = Reloader(process.file, process.reload, clock, signals)
+            async with asyncio.TaskGroup() as beside:
+                beside.create_task(promises.of_redis(ledger, process.stop), name="promises of redis")
+                reloading = beside.create_task(reloader.run(settings, supervisor.apply), name="reloader")
                 await supervisor.run(settings.triggers, process.stop)
-            finally:
                 reloading.cancel()
         signals.service("stopped")

@@ -45,7 +45,7 @@ def set_up(deployment: str, env: Mapping[str, str] = os.environ) -> Telemetry:
     tracers = TracerProvider(resource=resource)
     if env.get("OTEL_EXPORTER_OTLP_ENDPOINT") or env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
         tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    meters = MeterProvider(metric_readers=[PrometheusMetricReader()], resource=resource)
+    meters = MeterProvider(metric_readers=[PrometheusMetricReader(scope_info_enabled=False)], resource=resource)
     signals = Signals(meters.get_meter("bridge", __version__), tracers.get_tracer("bridge", __version__), make_logger())
     return Telemetry(signals, tracers, meters)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge.domain.backoff import backoff_s
-from bridge.domain.errors import BridgeError
+from bridge.domain.errors import BridgeError, Retry
 from bridge.domain.model import TriggerName
 from bridge.domain.plan import TriggerPlan
 from bridge.domain.replay import would_skip
@@ -61,11 +61,13 @@ class Supervisor:
         return [worker.status for worker in self._workers.values()]
 
     def worker(self, name: TriggerName) -> Worker:
-        """Raises UnknownTriggerError."""
-        try:
-            return self._workers[name]
-        except KeyError:
-            raise UnknownTriggerError(name) from None
+        """Raises UnknownTriggerError, and Retry while the workers are not started yet."""
+        worker = self._workers.get(name)
+        if worker is None and not self.is_ready:
+            raise Retry("the workers are not started: their standings are being read", code="starting")
+        if worker is None:
+            raise UnknownTriggerError(name)
+        return worker
 
     async def run(self, plans: Sequence[TriggerPlan], stop: asyncio.Event) -> None:
         """Until `stop`, then until the passes in flight have ended or `stop_timeout_s` is over.

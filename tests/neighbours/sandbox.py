@@ -30,13 +30,18 @@ class Sandbox(LocalServer):
         return "local"
 
     @property
+    def events_file(self) -> Path:
+        """Every fetch, advance and reset it has seen, over restarts, a JSON line each."""
+        return self.data_dir / "events.jsonl"
+
+    @property
     def url(self) -> str:
         """Base URL, the same over restarts."""
         return str(self._announced()["url"])
 
     @override
     def command(self) -> list[str]:
-        at = ["--port", str(self.port), "--db", str(self.data_dir / "platform.sqlite")]
+        at = ["--port", str(self.port), "--db", str(self.data_dir / "platform.sqlite"), "--log", str(self.events_file)]
         return [sys.executable, "-m", "bridge.sandbox", *at]
 
     @override

@@ -1,7 +1,5 @@
 """The admin API: list and see triggers, pause, resume, replay, explain."""
 
-from __future__ import annotations
-
 import json
 import socket
 from collections.abc import Callable, Mapping
@@ -52,6 +50,8 @@ def create_admin(parts: AdminParts) -> FastAPI:
     problems.install(app)
     app.include_router(health_routes(parts.supervisor, parts.pings, parts.clock))
     app.include_router(_read_routes(parts))
+    app.include_router(_reset_routes(parts))
+    app.include_router(_explain_routes(parts))
     app.include_router(_operate_routes(parts))
     return app
 
@@ -79,22 +79,34 @@ def _read_routes(parts: AdminParts) -> APIRouter:
     async def trigger(name: str) -> TriggerView:
         return view(TriggerName(name))
 
+    return router
+
+
+def _reset_routes(parts: AdminParts) -> APIRouter:
+    router = APIRouter(prefix=PREFIX, dependencies=[Depends(Gate(parts.tokens, Role.READ))])
+
     @router.get("/triggers/{name}/resets")
     async def resets(name: str) -> ResetList:
-        standing = supervisor.worker(TriggerName(name)).keeper.standing
+        standing = parts.supervisor.worker(TriggerName(name)).keeper.standing
         return ResetList(resets=[ResetView.of(name, reset) for reset in reversed(standing.resets)])
 
     @router.get("/triggers/{name}/resets/{reset_id}")
     async def reset(name: str, reset_id: str) -> ResetView:
-        standing = supervisor.worker(TriggerName(name)).keeper.standing
+        standing = parts.supervisor.worker(TriggerName(name)).keeper.standing
         for known in standing.resets:
             if known.id == reset_id:
                 return ResetView.of(name, known)
         raise HTTPException(404, f"trigger {name!r} has no reset {reset_id!r}")
 
+    return router
+
+
+def _explain_routes(parts: AdminParts) -> APIRouter:
+    router = APIRouter(prefix=PREFIX, dependencies=[Depends(Gate(parts.tokens, Role.READ))])
+
     @router.post("/triggers/{name}/explain")
     async def explain_result(name: str, request: ExplainRequest) -> dict[str, object]:
-        worker = supervisor.worker(TriggerName(name))
+        worker = parts.supervisor.worker(TriggerName(name))
         result = parts.decode(json.dumps(request.result).encode())
         if isinstance(result, Undecodable):
             raise HTTPException(422, f"this is not a result: {result.reason}; it would become a dead letter")

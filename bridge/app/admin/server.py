@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
 from fastapi import FastAPI
+from typing_extensions import override
 
 from bridge.domain.errors import Fatal
 
@@ -17,6 +18,7 @@ STOP_TIMEOUT_S = 5
 class _Server(uvicorn.Server):
     """One whose signals are the service's own: SIGTERM drains the workers first."""
 
+    @override
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield

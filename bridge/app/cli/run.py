@@ -15,6 +15,7 @@ from bridge.app import telemetry
 from bridge.app.cli.exits import Exit, load_or_exit
 from bridge.app.config import load_config
 from bridge.app.config.settings import Settings
+from bridge.app.reload import ConfigFile, fingerprint
 from bridge.app.service import Process, serve
 from bridge.domain.errors import Fatal
 from bridge.signals import Signals
@@ -29,25 +30,35 @@ def register(app: typer.Typer) -> None:
     @app.command(epilog="Example: bridge run -c bridge.yaml")
     def run(config: Annotated[Path, typer.Option("-c", "--config", help="The configuration file")]) -> None:
         """Run the service: workers, reset controller, admin API. SIGTERM drains, a second one ends it at once."""
+        seen = fingerprint(config)
         settings = load_or_exit(config)
+        file = ConfigFile(path=config, load=lambda: load_config(config, os.environ), seen=seen)
         spare_the_collector()
         told = telemetry.set_up(settings.deployment)
         for warning in settings.warnings:
             told.signals.service("config_warning", mistake=str(warning))
         try:
-            asyncio.run(serve_with_signals(settings, config, told.signals))
-        except Fatal as error:
-            told.signals.service_failed("refused_to_run", code=error.code, error=str(error))
+            asyncio.run(serve_with_signals(settings, file, told.signals))
+        except (Fatal, ExceptionGroup) as error:
+            fatal = first_fatal(error)
+            if fatal is None:
+                raise
+            told.signals.service_failed("refused_to_run", code=fatal.code, error=str(fatal))
             raise typer.Exit(Exit.USAGE) from error
         finally:
             told.close()
 
 
-async def serve_with_signals(settings: Settings, path: Path, signals: Signals) -> None:
+def first_fatal(error: Exception) -> Fatal | None:
+    """The reason to end in an error, or in a group of those that ended together."""
+    if isinstance(error, ExceptionGroup):
+        return next(filter(None, map(first_fatal, error.exceptions)), None)
+    return error if isinstance(error, Fatal) else None
+
+
+async def serve_with_signals(settings: Settings, file: ConfigFile, signals: Signals) -> None:
     """SIGTERM and SIGINT stop, SIGHUP reads the file again."""
-    process = Process(
-        path=path, load=lambda: load_config(path, os.environ), stop=asyncio.Event(), reload=asyncio.Event()
-    )
+    process = Process(file=file, stop=asyncio.Event(), reload=asyncio.Event())
 
     def stop(name: str) -> None:
         if process.stop.is_set():

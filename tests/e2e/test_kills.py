@@ -1,0 +1,71 @@
+"""SIGKILL at random moments under load, on Apache Kafka and Redis; an outside judge reads what is left (I1 to I9)."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.bridge_process import Bridge
+from tests.e2e.platform import DATASET, PROJECT, TRIGGER
+from tests.e2e.town import LANES, UNMATCHED, Town, number_of
+from tests.history.checker import judge
+from tests.history.collect import Line, RoutesOf, expectation_of, platform_events, read_log_file, read_topics
+from tests.history.events import Event, Killed, Part
+from tests.neighbours.process import listens
+
+KILLS = int(os.environ.get("BRIDGE_KILLS", "100"))
+SEED = int(os.environ.get("BRIDGE_KILLS_SEED", "20261122"))
+COMMENTS_A_LIFE = 60
+BATCH_SIZE = 10
+ALIVE_S_MAX = 0.35
+"""A life under load: some ten batches, so that a kill falls into every step of a pass."""
+
+IDENTITY = f"{PROJECT}/{DATASET}/{TRIGGER}"
+
+
+def routes_of(town: Town) -> RoutesOf:
+    def of(result: Line) -> dict[str, str]:
+        stem = LANES.get("abc"[number_of(str(result["uid"])) % 3])
+        return {stem: town.topic(stem)} if stem else {UNMATCHED: town.topic(UNMATCHED)}
+
+    return of
+
+
+def live_and_die(bridge: Bridge, chance: random.Random) -> Event:
+    """Start, let it work for a random while from its first sign of life on, and kill."""
+    if not bridge.running:
+        bridge.begin()
+    time.sleep(chance.uniform(0.0, ALIVE_S_MAX))
+    bridge.kill()
+    return Killed(at_ms=time.time() * 1000, who=Part.BRIDGE)
+
+
+def lives(town: Town, bridge: Bridge, count: int, chance: random.Random) -> Iterator[Event]:
+    for _ in range(count):
+        town.platform.upload(COMMENTS_A_LIFE)
+        yield live_and_die(bridge, chance)
+
+
+@pytest.mark.timeout(900)
+async def test_kills_at_random_moments_lose_nothing_and_every_duplicate_has_its_cause(town: Town) -> None:
+    chance = random.Random(SEED)
+    town.platform.upload(COMMENTS_A_LIFE)
+    bridge = town.start(town.config(batch_size=BATCH_SIZE, poll_interval="50ms"))
+    killed = list(lives(town, bridge, KILLS, chance))
+    bridge.begin()
+    await town.drained((KILLS + 1) * COMMENTS_A_LIFE, within_s=120)
+    bridge.stop()
+
+    records = await read_topics(town.kafka.bootstrap_servers, town.all_topics)
+    expectation = expectation_of(IDENTITY, town.platform.expected(), routes_of(town))
+    verdict = judge(
+        [*platform_events(read_log_file(town.platform.sandbox.events_file)), *killed, *records], [expectation]
+    )
+    print(f"seed {SEED}: {verdict.figures}")
+    assert not verdict.violations, f"seed {SEED}: {verdict.violations[:10]}"
+    assert verdict.figures.kills["bridge"] == KILLS
+    assert listens(town.platform.sandbox.port)
