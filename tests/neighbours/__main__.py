@@ -36,7 +36,7 @@ def _prepare() -> int:
     try:
         print(prepare())
     except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
-        print(f"Apache Kafka cannot be had here ({str(error).splitlines()[-1]})", file=sys.stderr)
+        print(f"Apache Kafka cannot be had here ({str(error).splitlines()[0]})", file=sys.stderr)
         return 3
     return 0
 

@@ -86,11 +86,20 @@ def _put_in_place(fresh: Path, home: Path) -> None:
 
 
 def _copy_dependencies(libs: Path) -> None:
-    command = ["mvn", "--quiet", "--batch-mode", "--strict-checksums", "--file", str(HERE / "pom.xml")]
+    command = [
+        "mvn",
+        "--quiet",
+        "--batch-mode",
+        "--strict-checksums",
+        "-Dstyle.color=never",
+        "--file",
+        str(HERE / "pom.xml"),
+    ]
     command += ["dependency:copy-dependencies", f"-DoutputDirectory={libs}", "-DincludeScope=runtime"]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode != 0:
-        raise RuntimeError(f"Maven could not fetch Apache Kafka\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        why = next((line for line in done.stdout.splitlines() if line.startswith("[ERROR]")), done.stderr.strip())
+        raise RuntimeError(f"Maven: {why.removeprefix('[ERROR] ')}")
 
 
 def _format(home: Path) -> None:
