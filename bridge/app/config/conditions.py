@@ -102,17 +102,20 @@ class NotCondition(Closed):
     part: When = Field(alias="not")
 
 
-def _kind(value: object) -> str:
+def _kind(value: object) -> str | None:
     """The one key that says what a condition is."""
+    found = [kind for kind in KINDS if kind in value] if isinstance(value, dict) else []
+    return MARK + found[0] if len(found) == 1 else None
+
+
+def no_condition(value: object) -> str:
+    """Why there is no such key."""
     if not isinstance(value, dict):
-        raise PydanticCustomError("condition", "a condition is a mapping such as {label: Trade, min: 0.8}")
+        return "a condition is a mapping such as {label: Trade, min: 0.8}"
     found = [kind for kind in KINDS if kind in value]
-    if len(found) == 1:
-        return MARK + found[0]
     if not found:
-        raise PydanticCustomError("condition", f"a condition needs one of {', '.join(KINDS)}")
-    sentence = f"a condition is one thing, this one is {' and '.join(found)}: join several under `all` or `any`"
-    raise PydanticCustomError("condition", "{sentence}", {"sentence": sentence})
+        return f"a condition needs one of {', '.join(KINDS)}"
+    return f"a condition is one thing, this one is {' and '.join(found)}: join several under `all` or `any`"
 
 
 def _check_order(low: float | None, high: float | None) -> None:

@@ -30,7 +30,7 @@ from bridge.app.config.shape import (
 
 BatchSize = Annotated[int, Field(ge=1, le=1024), FROM_TEXT]
 RecordBytes = Annotated[int, Field(ge=1_024, le=64 * 1024 * 1024), FROM_TEXT]
-Share = Annotated[float, Field(gt=0, le=1), FROM_TEXT]
+Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False), FROM_TEXT]
 
 
 class PlatformSection(Closed):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bridge.app.config.checks import section, sections, text
 from bridge.app.config.document import Section
 from bridge.app.config.findings import Findings
-from bridge.domain.labels import ANY_LEVEL, ANY_LEVELS, levels_of
+from bridge.domain.labels import levels_of
 
 STRING, NUMBER = "string:", "number:"
 
@@ -34,7 +34,7 @@ def _check_label(condition: Section, findings: Findings) -> None:
     label, path = condition.get("label"), (*condition.path, "label")
     levels = levels_of(label) if isinstance(label, str) else label if isinstance(label, list) else ()
     for level in levels:
-        if not isinstance(level, str) or level in (ANY_LEVEL, ANY_LEVELS):
+        if not isinstance(level, str) or not level.strip("*"):
             continue
         if "*" in level:
             sentence = f"the * in {level!r} stands for itself: as a wildcard it takes the place of a whole level"

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from bridge.app.config.conditions import no_condition
 from bridge.app.config.findings import Findings
 from bridge.app.config.mistakes import Path
 from bridge.app.config.shape import MARK
@@ -48,7 +49,7 @@ _MISSING = {
 
 def report(error: ValidationError, around: Path, findings: Findings) -> None:
     """Put everything an error holds under `around` in the file."""
-    for detail in error.errors(include_url=False, include_input=False):
+    for detail in error.errors(include_url=False):
         path = _path((*around, *detail["loc"]))
         context = detail.get("ctx", {})
         if detail["type"] == "missing":
@@ -64,6 +65,8 @@ def _path(location: Path) -> Path:
 
 
 def _sentence(detail: ErrorDetails, context: _Context) -> str:
+    if detail["type"] == "union_tag_not_found":
+        return no_condition(detail["input"])
     if detail["type"] == "value_error":
         return str(context["error"])
     said = _SENTENCES.get(detail["type"])

@@ -46,8 +46,8 @@ FROM_TEXT = BeforeValidator(_number)
 
 Number = Annotated[float, Field(allow_inf_nan=False), FROM_TEXT]
 Switch = Annotated[bool, FROM_TEXT]
-Probability = Annotated[float, Field(ge=0, le=1), FROM_TEXT]
-Sentiment = Annotated[float, Field(ge=-1, le=1), FROM_TEXT]
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), FROM_TEXT]
+Sentiment = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False), FROM_TEXT]
 Text = Annotated[str, Field(min_length=1)]
 
 

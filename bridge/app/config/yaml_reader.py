@@ -38,7 +38,9 @@ def compose(text: str) -> Node:
         events = yaml.parse(text, Loader=_LOADER)
         return _Composer(events).document()
     except yaml.MarkedYAMLError as error:
-        raise Unreadable(_place(error.problem_mark or error.context_mark), _problem(error)) from error
+        place = _place(error.problem_mark or error.context_mark)
+        hint = ": inside {} and [] put ${VARIABLE} in quotes" if "${" in _line(text, place) else ""
+        raise Unreadable(place, _problem(error) + hint) from error
     except yaml.reader.ReaderError as error:
         before = text[: error.position] if isinstance(error.position, int) else ""
         place = Place(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
@@ -50,6 +52,11 @@ def _problem(error: yaml.MarkedYAMLError) -> str:
     if error.context and error.problem and error.context_mark:
         problem += f" ({error.context}, which begins on line {error.context_mark.line + 1})"
     return problem
+
+
+def _line(text: str, place: Place) -> str:
+    lines = text.split("\n", place.line)
+    return lines[place.line - 1] if len(lines) >= place.line else ""
 
 
 def _place(mark: _Mark | None) -> Place:
