@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +77,7 @@ _MEANINGS: dict[type[Any], Failure] = {
     foreign.UnknownError: Failure(code="broker_unknown_error"),
     foreign.InvalidReplicationFactorError: Failure(code="too_few_brokers", before_append=True, blocked=True),
     TimeoutError: TIMEOUT,
+    ssl.SSLError: Failure(code="tls_failed", before_append=True, blocked=True),
     OSError: _UNAVAILABLE,
 }
 

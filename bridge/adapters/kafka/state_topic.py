@@ -99,7 +99,7 @@ class KafkaStateStore:
         deadline_s = asyncio.get_running_loop().time() + self._settings.publish_timeout_s
         try:
             async with asyncio.timeout_at(deadline_s) as preparing, self._lines.in_use() as line:
-                if self._topic not in line.client.tracked:
+                if line.client.cluster.partitions_for_topic(self._topic) is None:
                     await line.client.track({self._topic})
                 # From here on the deadline ends in a fate, not in an error.
                 preparing.reschedule(None)

@@ -43,20 +43,16 @@ class Link:
 class Proxy:
     """Passes everything on, until `hold`."""
 
-    def __init__(self) -> None:
-        self.broker_port = 0
+    def __init__(self, port: int, broker_port: int) -> None:
+        self.port = port
+        self.broker_port = broker_port
         self._server: asyncio.Server | None = None
         self._links: list[Link] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._holds = False
 
-    @property
-    def port(self) -> int:
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
-
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
