@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bridge.sandbox.comments import learning_text, parts_of
 from bridge.sandbox.entities import find_entities
+from bridge.sandbox.errors import ApiError, not_found
 from bridge.sandbox.learning.model import LabelPath, Model, load_model, unpack
 from bridge.sandbox.store.comments import Row, rows_by_key
 from bridge.sandbox.store.database import transaction
@@ -57,10 +58,13 @@ class Predictor:
         self._busy = asyncio.Lock()
 
     def loaded(self, key: int) -> LoadedModel:
-        """The model of a record's key; the least recently used one makes room."""
+        """The model of a record's key, or ApiError 404 for one that is gone; the least recently used makes room."""
         found = self._loaded.pop(key, None)
         if found is None:
-            model = load_model(model_weights(self._db, key))
+            weights = model_weights(self._db, key)
+            if weights is None:
+                raise not_found("model")
+            model = load_model(weights)
             openings = [b'{"name":' + encode(list(path)) + b',"probability":' for path in model.labels]
             found = LoadedModel(model=model, openings=openings)
         self._loaded[key] = found
@@ -127,13 +131,15 @@ class Warmer:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
-        try:
-            while self._wanted:
-                model, sources = self._wanted.popitem()
+        while self._wanted:
+            model, sources = self._wanted.popitem()
+            try:
                 await self._warm_model(model, sources)
-        except Exception:
-            # The task would die unseen; fetches still predict on their own.
-            LOG.exception("predicting ahead failed")
+            except ApiError:
+                LOG.info("a model went with its dataset while predicting ahead")
+            except Exception:
+                # The task would die unseen; fetches still predict on their own.
+                LOG.exception("predicting ahead failed")
 
     async def _warm_model(self, model: int, sources: list[int]) -> None:
         seen = self._seen.get(model, 0)

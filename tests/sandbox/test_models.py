@@ -1,5 +1,6 @@
 """Annotation, training, pinning, and what pinned models put into results."""
 
+import asyncio
 import csv
 import json
 import random
@@ -218,10 +219,20 @@ async def test_predictions_are_made_ahead_in_the_background(tmp_path: Path) -> N
     await driver.close()
 
 
+async def test_a_dataset_may_go_while_it_is_predicted_ahead(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    driver = Driver(tmp_path / "g.sqlite", FixedClock(), warm=True)
+    version = await teach(driver)
+    await driver.upload(mails(400, first=1000))
+    await driver.create_trigger(model={"version": version})
+    driver.box.predictor._loaded.clear()
+    await driver.ok("DELETE", DATASET)
+    await driver.box.warmer.settled()
+    assert not [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")]
+    await driver.close()
+
+
 async def test_other_requests_are_served_while_a_model_trains(today: Driver) -> None:
     """The order of the answers proves it: the health check, asked later, answers before the training."""
-    import asyncio
-
     await teach(today, count=200)
     order: list[str] = []
 

@@ -102,9 +102,10 @@ def pin_model(db: sqlite3.Connection, record: ModelRecord, now_ms: int) -> None:
     db.execute("UPDATE models SET pinned_ms = coalesce(pinned_ms, ?) WHERE key = ?", (now_ms, record.key))
 
 
-def model_weights(db: sqlite3.Connection, key: int) -> bytes:
-    (weights,) = db.execute("SELECT weights FROM models WHERE key = ?", (key,)).fetchone()
-    return bytes(weights)
+def model_weights(db: sqlite3.Connection, key: int) -> bytes | None:
+    """None where the model has gone with its dataset."""
+    row = db.execute("SELECT weights FROM models WHERE key = ?", (key,)).fetchone()
+    return None if row is None else bytes(row[0])
 
 
 def keep_prediction(
