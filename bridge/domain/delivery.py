@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import blake2b
 from typing import NewType
@@ -18,9 +18,10 @@ MARK_KEY_BYTES = 16
 def mark_key(identity: str, generation: Generation, sequence_id: SequenceId, route: str) -> MarkKey:
     """The key of one delivery (D4): a changed comment is a new sequence id, a reset a new generation.
 
-    The fields are joined by a byte that none of them can hold, so no two different deliveries spell alike.
+    Each field stands behind its length, so no two different deliveries spell alike, whatever the platform puts in.
     """
-    spelled = f"{identity}\0{generation}\0{sequence_id}\0{route}".encode("utf-8", "surrogatepass")
+    fields = (identity, str(generation), sequence_id, route)
+    spelled = "".join(f"{len(field)}:{field}" for field in fields).encode("utf-8", "surrogatepass")
     return MarkKey(blake2b(spelled, digest_size=MARK_KEY_BYTES).digest())
 
 
@@ -29,14 +30,17 @@ Headers = tuple[tuple[str, bytes], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One record to be, on one topic. Deliveries of a batch stand in the trigger's order (I9)."""
+    """One record to be, on one topic. Deliveries of a batch stand in the trigger's order (I9).
+
+    What the platform wrote is in no representation of it (I10).
+    """
 
     mark: MarkKey
     topic: str
     route: str
-    key: bytes | None
-    value: bytes
-    headers: Headers
+    key: bytes | None = field(repr=False)
+    value: bytes = field(repr=False)
+    headers: Headers = field(repr=False)
     sequence_id: SequenceId
     uid: str
     dead_letter_reason: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 
 from bridge.domain.delivery import Headers, MarkKey
@@ -79,9 +80,17 @@ class RecordWriter:
         known: dict[str, object] = {"sequence_id": result.sequence_id, "comment": _identifiers(result)}
         opening = b"%b%b" % (self._opening, self._route(DEAD_LETTER_ROUTE, topic, ()))
         head = b'%b,%b,"error":%b' % (opening, compact(known)[1:-1], compact({"code": code}))
-        if isinstance(result, Undecodable) and len(head) + len(result.raw) < bytes_max - RECORD_OVERHEAD_BYTES:
-            return b'%b,"result":%b}' % (head, result.raw)
+        whole = _whole(result) if isinstance(result, Undecodable) else b""
+        if whole and len(head) + len(whole) < bytes_max - RECORD_OVERHEAD_BYTES:
+            return b"%b,%b}" % (head, whole)
         return head + b"}"
+
+
+def _whole(result: Undecodable) -> bytes:
+    """The member that holds what was sent: as JSON where it is some, else as base64 of its bytes."""
+    if result.raw_is_json:
+        return b'"result":%b' % result.raw
+    return b'"result_base64":"%b"' % b64encode(result.raw)
 
 
 def spliced(result: Result) -> bytes:
