@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.neighbours import Broker, free_port
 from tests.neighbours.sandbox import Sandbox
@@ -35,23 +36,22 @@ def _inspect(what: str, path: str) -> object:
 def configuration(kafka: Broker, redis_url: str, sandbox: Sandbox, tmp_path: Path) -> Path:
     """A file that has the service wait at an empty trigger of this machine's own neighbours."""
     path = tmp_path / "bridge.yaml"
-    path.write_text(f"""
-deployment: image
-ownership: local
-accept: [single_replica]
-platform: {{base_url: "{sandbox.url}", token: ${{REINFER_TOKEN}}}}
-kafka:
-  bootstrap_servers: "{kafka.bootstrap_servers}"
-  topics: {{create: true, partitions: 1, replication_factor: 1}}
-redis: {{url: "{redis_url}"}}
-admin: {{port: {free_port()}}}
-triggers:
-  - project: org1
-    dataset: nothing
-    trigger: nothing
-    routes: [{{name: all, topic: image.all, when: {{always: true}}}}]
-    unmatched: drop
-""")
+    everything = {"name": "all", "topic": "image.all", "when": {"always": True}}
+    trigger = {"project": "org1", "dataset": "nothing", "trigger": "nothing", "routes": [everything]}
+    written = {
+        "deployment": "image",
+        "ownership": "local",
+        "accept": ["single_replica"],
+        "platform": {"base_url": sandbox.url, "token": "${REINFER_TOKEN}"},
+        "kafka": {
+            "bootstrap_servers": kafka.bootstrap_servers,
+            "topics": {"create": True, "partitions": 1, "replication_factor": 1},
+        },
+        "redis": {"url": redis_url},
+        "admin": {"port": free_port()},
+        "triggers": [trigger | {"unmatched": "drop", "dead_letter": {"topic": "image.dead"}}],
+    }
+    path.write_text(yaml.safe_dump(written))
     path.chmod(0o644)
     return path
 
@@ -77,8 +77,7 @@ def _wait_live(container: str, port: int) -> None:
 
 
 def _admin_port(configuration: Path) -> int:
-    line = next(line for line in configuration.read_text().splitlines() if line.startswith("admin:"))
-    return int(line.split("port: ")[1].rstrip("}"))
+    return int(yaml.safe_load(configuration.read_text())["admin"]["port"])
 
 
 def test_help_is_what_it_runs_by_itself() -> None:
