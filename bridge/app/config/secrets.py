@@ -10,6 +10,7 @@ from bridge.app.config.checks import section, text
 from bridge.app.config.document import Section
 from bridge.app.config.findings import Findings
 from bridge.app.config.mistakes import Path, Severity
+from bridge.app.config.values import token
 from bridge.app.config.yaml_tree import Scalar, at
 
 SECRET_BYTES_MAX = 64 * 1024
@@ -87,9 +88,8 @@ class Secrets:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             self.findings.unknown(path, "unreadable_file", f"{self.files[path]} cannot be read: {why}")
             return
-        if not secret or len(content) > SECRET_BYTES_MAX:
-            why = "is empty" if not secret else f"is larger than {SECRET_BYTES_MAX} bytes"
-            self.findings.error(path, "bad_secret_file", f"{self.files[path]} {why}: it must hold the secret alone")
+        if why := _why_no_secret(secret, len(content), is_token=str(path[-1]).endswith("token_file")):
+            self.findings.error(path, "bad_secret_file", f"{self.files[path]}: {why}")
         self.contents[path] = secret
 
     def _password_in_url(self, redis: Section) -> None:
@@ -103,3 +103,16 @@ class Secrets:
         if password:
             sentence = "the URL holds a password in plain sight: use `password: ${NAME}` or `password_file` beside it"
             self.findings.warning((*redis.path, "url"), "secret_in_plain_text", sentence)
+
+
+def _why_no_secret(secret: str, size: int, *, is_token: bool) -> str:
+    if not secret:
+        return "it is empty, and must hold the secret alone"
+    if size > SECRET_BYTES_MAX:
+        return f"it is larger than {SECRET_BYTES_MAX} bytes, and must hold the secret alone"
+    try:
+        if is_token:
+            token(secret)
+    except ValueError as error:
+        return str(error)
+    return ""

@@ -21,12 +21,12 @@ from bridge.domain.model import Label
 from bridge.domain.plan import KeyFrom, KeyKind
 
 _UNITS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-_AMOUNT = r"\d{1,9}(?:\.\d{1,9})?"
+_AMOUNT = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
 _DURATION = re.compile("".join(rf"(?:(?P<{unit}>{_AMOUNT}){unit})?" for unit in _UNITS))
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _PROPERTY_KEY = re.compile(r"""user_properties\[(?P<quote>["'])(?P<name>.+)(?P=quote)\]""")
 _PLAIN_KEYS = {"comment.uid": KeyKind.COMMENT_UID, "comment.thread_id": KeyKind.THREAD_ID, "none": KeyKind.NONE}
-_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
+_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 _NOT_IN_LABELS = re.compile("[\x00-\x1f\x7f\u2028\u2029]")
 PORT_MAX = 65_535
 
@@ -98,7 +98,7 @@ def bootstrap_servers(value: object) -> str:
     """host:port, several joined by commas or as a list."""
     servers = value if isinstance(value, list) else str(value or "").split(",")
     spelled = [each.strip() if isinstance(each, str) else "" for each in servers]
-    for each in spelled:
+    for each in spelled or [""]:
         found = _HOST_PORT.fullmatch(each)
         if found is None or not 0 < int(found[2]) <= PORT_MAX:
             raise ValueError("write bootstrap servers as host:port, several joined by commas")

@@ -14,6 +14,7 @@ MERGED_KEYS_MAX: Final = 100_000
 """Merge keys can copy a large mapping many times over; no honest file does it this often."""
 
 _TEXT_TAGS = frozenset({None, "!", "tag:yaml.org,2002:str"})
+_VALUE_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null"))
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -106,6 +107,8 @@ class _Composer:
 
     def _fresh(self, event: yaml.Event, place: Place, depth: int) -> Node:
         if isinstance(event, yaml.ScalarEvent):
+            if event.tag in _VALUE_TAGS:
+                return Scalar(place, event.value, plain=True)
             if event.tag not in _TEXT_TAGS:
                 raise _unknown_tag(event.tag, place)
             return Scalar(place, event.value, plain=event.implicit[0] and event.tag is None)
