@@ -15,8 +15,8 @@ from bridge.app.demo.verdict import Seen
 RECORD = Seen(topic="demo.fees", partition=0, offset=0, sequence_id="s", route="fees", generation=0, subject="A charge")
 
 
-def printed(*what: object) -> str:
-    console = Console(width=200, record=True, file=StringIO())
+def printed(*what: object, width: int = 200) -> str:
+    console = Console(width=width, record=True, file=StringIO())
     console.print(*what)
     return console.export_text()
 
@@ -40,6 +40,14 @@ def test_the_table_has_counts_shares_and_what_a_shadow_would_take() -> None:
     assert "1" in by_name["dead letters"]
 
 
+def test_on_a_narrow_terminal_the_figures_stay() -> None:
+    moment = Moment(state="idle", results=1000, by_route={"fees": 987}, shadowed={"delays-next": 1234})
+    text = printed(route_table(sample_scenario(), moment), width=80)
+    assert "987" in text
+    assert "99%" in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_of_very_many_routes_those_that_got_most_are_shown() -> None:
     scenario = label_scenario([(f"label {number}",) for number in range(100)])
     text = printed(route_table(scenario, Moment(state="running", results=9, by_route={"label-77": 9})))
@@ -57,10 +65,11 @@ def test_each_kind_of_record_has_its_reason() -> None:
 
 
 def test_a_mail_is_shown_by_one_short_line() -> None:
-    long = _Comment([_Message(subject=_Text("two\nlines " + "and more " * 40))])
+    long = _Comment(messages=[_Message(subject=_Text("two\nlines " + "and more " * 40))])
     assert "\n" not in _one_line(long)
     assert len(_one_line(long)) == SUBJECT_CHARS
-    assert _one_line(_Comment([_Message(body=_Text("only a body"))])) == "only a body"
+    assert _one_line(_Comment(messages=[_Message(body=_Text("only a body"))])) == "only a body"
+    assert _one_line(_Comment(messages=[_Message()], uid="ab.01")) == "comment ab.01"
     assert _one_line(_Comment()) == ""
 
 

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
@@ -26,6 +27,7 @@ from bridge.ports import Clock
 START_TIMEOUT_S = 20.0
 ANSWER_TIMEOUT_S = 10.0
 TOPICS_TIMEOUT_S = 60.0
+TOPICS_POLL_S = 0.1
 PORTS = range(15_000, 32_000)
 """Below Linux's ephemeral range, where a client that redials a port nobody listens on can be connected to itself."""
 
@@ -107,17 +109,34 @@ async def _ask_redis(url: str) -> None:
         raise NeighbourMissing(f"no Redis answers at the given URL: {said(error)}") from error
 
 
-async def make_topics(bootstrap_servers: str, topics: Sequence[str], partitions: int) -> None:
-    """Those that are there already stay as they are."""
+async def make_topics(
+    bootstrap_servers: str, topics: Sequence[str], partitions: int, clock: Clock
+) -> Mapping[str, int]:
+    """Gives the partitions of each, once each has a leader. Those that are there already stay as they are."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
     try:
         async with asyncio.timeout(TOPICS_TIMEOUT_S):
             await admin.start()
             answer = await admin.create_topics([NewTopic(topic, partitions, 1) for topic in topics])
+            for topic, code, *_ in answer.topic_errors:
+                if code not in (0, TopicAlreadyExistsError.errno):
+                    raise DemoFailed(f"the topic {topic} could not be made: {for_code(code).__name__}")
+            while (led := _led(await admin.describe_topics(list(topics)))).keys() != set(topics):
+                # made a moment ago, and not yet known to every broker
+                await clock.sleep(TOPICS_POLL_S)
+            return led
     except (KafkaError, TimeoutError) as error:
         raise DemoFailed(f"the topics could not be made: {said(error)}") from error
     finally:
         await admin.close()
-    for topic, code, *_ in answer.topic_errors:
-        if code not in (0, TopicAlreadyExistsError.errno):
-            raise DemoFailed(f"the topic {topic} could not be made: {for_code(code).__name__}")
+
+
+def _led(described: Sequence[Mapping[str, Any]]) -> Mapping[str, int]:
+    """The number of partitions of each topic whose every partition has a leader."""
+    return {
+        topic["topic"]: len(topic["partitions"])
+        for topic in described
+        if topic["error_code"] == 0
+        and topic["partitions"]
+        and all(partition["leader"] >= 0 for partition in topic["partitions"])
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,12 +13,10 @@ from aiokafka.errors import KafkaError
 
 from bridge.app.demo.failures import DemoFailed, said
 from bridge.app.demo.verdict import Seen
-from bridge.ports import Clock
 
 START_TIMEOUT_S = 30.0
 DRAIN_TIMEOUT_S = 30.0
 FETCH_WAIT_MS = 200
-METADATA_POLL_S = 0.1
 RECORDS_A_POLL = 2000
 SUBJECT_CHARS = 64
 DEAD_TYPE = b"com.reinfer.trigger.dead.v1"
@@ -34,6 +32,7 @@ class _Message(msgspec.Struct):
 
 
 class _Comment(msgspec.Struct):
+    uid: str | None = None
     messages: list[_Message] = []
 
 
@@ -64,11 +63,9 @@ class _Record(msgspec.Struct):
 
 
 class Readback:
-    """A consumer without a group, over whole topics, from where they end when it starts."""
+    """A consumer without a group, over all partitions of the topics, from where they end when it starts."""
 
-    def __init__(self, bootstrap_servers: str, topics: Sequence[str], clock: Clock) -> None:
-        self._clock = clock
-        self._topics = topics
+    def __init__(self, bootstrap_servers: str, topics: Mapping[str, int]) -> None:
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap_servers,
             group_id=None,
@@ -78,7 +75,7 @@ class Readback:
             # a replay of everything must not look like a quiet topic
             auto_offset_reset="none",
         )
-        self._partitions: list[TopicPartition] = []
+        self._partitions = [TopicPartition(topic, number) for topic, count in topics.items() for number in range(count)]
 
     async def __aenter__(self) -> Self:
         try:
@@ -97,12 +94,6 @@ class Readback:
 
     async def _stand_at_the_end(self) -> None:
         """What an earlier run left on a given broker is not counted."""
-        while not set(self._topics) <= await self._consumer.topics():
-            # made a moment ago, and not yet known to every broker
-            await self._clock.sleep(METADATA_POLL_S)
-        for topic in self._topics:
-            partitions = self._consumer.partitions_for_topic(topic) or ()
-            self._partitions += [TopicPartition(topic, number) for number in sorted(partitions)]
         self._consumer.assign(self._partitions)
         for partition, offset in (await self._consumer.end_offsets(self._partitions)).items():
             self._consumer.seek(partition, offset)
@@ -153,7 +144,8 @@ def _seen(record: Any) -> Seen:
 
 
 def _one_line(comment: _Comment) -> str:
-    """The subject, or the beginning of the body, on one line."""
-    first = next((text for each in comment.messages[:1] for text in (each.subject.text, each.body.text) if text), "")
+    """The subject, or the beginning of the body, on one line; where there is neither, which comment it is."""
+    texts = [text for each in comment.messages[:1] for text in (each.subject.text, each.body.text)]
+    first = next(filter(str.strip, [*texts, f"comment {comment.uid}" if comment.uid else ""]), "")
     line = " ".join(first.split())
     return line if len(line) <= SUBJECT_CHARS else f"{line[: SUBJECT_CHARS - 1]}…"

@@ -63,8 +63,8 @@ async def start_all(
     with screen.step("Asking the platform what it will deliver"):
         promised = await stage.promised(scenario, model, material.uploads)
     with screen.step(f"Making {len(scenario.topics)} topics"):
-        await make_topics(neighbours.kafka, scenario.topics, scenario.partitions)
-        reader = await opened.enter_async_context(Readback(neighbours.kafka, scenario.topics, clock))
+        made = await make_topics(neighbours.kafka, scenario.topics, scenario.partitions, clock)
+        reader = await opened.enter_async_context(Readback(neighbours.kafka, made))
     addresses = _addresses(platform_url, neighbours)
     with screen.step("Starting the bridge"):
         admin_url = await _start_bridge(family, scenario, addresses, clock, {**env, TOKEN_VARIABLE: token})

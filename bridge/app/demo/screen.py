@@ -20,7 +20,6 @@ from bridge.ports import Clock
 
 ROUTES_SHOWN_MAX = 24
 REFRESH_PER_S = 5
-WORDS_CHARS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +97,14 @@ class LiveTable:
 
 def route_table(scenario: Scenario, moment: Moment) -> Table:
     """Routes in their order; where there are very many, those that got most."""
-    table = Table(title=f"trigger {scenario.trigger}: {moment.state}{_because(moment)}", title_justify="left")
-    for name in ("route", "topic", "rule"):
-        table.add_column(name, overflow="ellipsis", no_wrap=True, max_width=WORDS_CHARS)
+    table = Table(
+        title=f"trigger {scenario.trigger}: {moment.state}{_because(moment)}", title_justify="left", expand=True
+    )
+    # on a narrow terminal the rule gives way, the figures never
+    for name, ratio in (("route", None), ("topic", None), ("rule", 1)):
+        table.add_column(name, overflow="ellipsis", no_wrap=True, ratio=ratio)
     for name in ("published", "share"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     routes = list(scenario.routes)
     if len(routes) > ROUTES_SHOWN_MAX:
         routes = sorted(routes, key=lambda route: -moment.by_route.get(route.name, 0))[:ROUTES_SHOWN_MAX]

@@ -63,10 +63,10 @@ class Summary:
     def in_words(self) -> str:
         """For a person."""
         verdict = self.verdict
-        records = sum(verdict.published.values())
+        records, dead = sum(verdict.published.values()), verdict.dead_letters
         return (
             f"{self.comments} comments became {records} records on {sum(map(bool, verdict.published.values()))} topics"
-            f" of {self.broker} and {verdict.dead_letters} dead letters ({verdict.unmatched} unmatched):"
+            f" of {self.broker} and {dead} dead letter{'' if dead == 1 else 's'} ({verdict.unmatched} unmatched):"
             f" {len(verdict.lost)} lost, {verdict.copies} twice, {len(verdict.stray)} misplaced,"
             f" {self.elapsed_s:.1f} s in all"
         )
