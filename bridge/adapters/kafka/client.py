@@ -27,6 +27,7 @@ from bridge.domain.errors import Fatal
 CLOSE_TIMEOUT_S = 2.0
 # Discard what the kernel has not delivered yet, and reset the connection.
 LINGER_NOT = struct.pack("ii", 1, 0)
+MECHANISMS = (None, "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 BOOTSTRAP = ("bootstrap", ConnectionGroup.DEFAULT)
 
 
@@ -238,11 +239,15 @@ def _abort(connection: Any) -> None:
 def check_settings(settings: KafkaSettings) -> None:
     """Raises Fatal for settings no connection can be made with."""
     if settings.compression not in CODECS:
-        raise Fatal(f"kafka cannot compress with {settings.compression}", code="kafka_settings")
+        raise Fatal(f"kafka: there is no compression {settings.compression}", code="kafka_settings")
+    if settings.sasl_mechanism not in MECHANISMS:
+        raise Fatal(f"kafka: sasl_mechanism {settings.sasl_mechanism} is not supported", code="kafka_settings")
     try:
-        Client(**client_options(settings))
-    except (ValueError, AssertionError) as error:
+        hosts = Client(**client_options(settings)).hosts
+    except ValueError as error:
         raise Fatal(f"the settings of kafka do not go together: {error}", code="kafka_settings") from error
+    if not all(host for host, _, _ in hosts):
+        raise Fatal("kafka: bootstrap_servers names no host", code="kafka_settings")
 
 
 def _first_refusal(response: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bridge.adapters.kafka.client import check_settings
@@ -51,8 +53,11 @@ def test_tls_verifies_and_only_the_host_name_may_go_unchecked() -> None:
         {"security_protocol": "SSL", "ssl_cafile": "/no/such/file"},
         {"security_protocol": "SSL", "ssl_certfile": "/no/such/file"},
         {"compression": "brotli"},
+        {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "OAUTHBEARER"},
+        {"bootstrap_servers": "kafka:port"},
+        {"bootstrap_servers": ""},
     ],
 )
 async def test_settings_that_cannot_work_are_fatal(changes: dict[str, str]) -> None:
     with pytest.raises(Fatal):
-        check_settings(KafkaSettings(bootstrap_servers="kafka:9092", **changes))  # type: ignore[arg-type]
+        check_settings(replace(KafkaSettings(bootstrap_servers="kafka:9092"), **changes))  # type: ignore[arg-type]
