@@ -56,8 +56,9 @@ class Demo:
         """Wait until it says this."""
         end_s = time.monotonic() + within_s
         while text not in self.shown:
-            assert self._process.poll() is None, f"it ended without {text!r}: {self.shown}"
-            assert time.monotonic() < end_s, f"it did not say {text!r}: {self.shown}"
+            if self._process.poll() is not None or time.monotonic() > end_s:
+                self.kill()
+                raise AssertionError(f"it did not say {text!r}: {self.shown}")
             time.sleep(0.05)
 
     def signal(self, number: signal.Signals) -> None:
@@ -67,10 +68,16 @@ class Demo:
         """Wait for the end; ended hard where it does not come."""
         try:
             code = self._process.wait(within_s)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
+        except BaseException:
+            self.kill()
             raise
         return Ended(code, self._out.read_text(encoding="utf-8"), self._err.read_text(encoding="utf-8"))
+
+    def kill(self) -> None:
+        """At once; the kernel ends its processes with it."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
     def children(self) -> dict[str, int]:
         """Its running processes by what they are: embedded, platform, bridge."""

@@ -68,6 +68,11 @@ class Platform:
         """One fault of `/_sandbox/faults`."""
         self.call("POST", "/_sandbox/faults", [fault])
 
+    def events_seen(self) -> int:
+        """How many fetches, advances and resets the sandbox has logged."""
+        file = self.sandbox.events_file
+        return file.read_bytes().count(b"\n") if file.exists() else 0
+
     def call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         answer = self.http.request(method, path, json=body)
         assert answer.status_code == 200, (method, path, answer.status_code, answer.text[:500])

@@ -24,7 +24,7 @@ from tests.e2e.demo_process import run
 from tests.neighbours.choice import Broker
 from tests.neighbours.sandbox import Sandbox
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(220)
 
 REAL_DATA = Path(os.environ.get("BRIDGE_REAL_DATA") or Path(__file__).parents[3] / "shared" / "data")
 ROWS_MAX = 1500
@@ -80,7 +80,7 @@ async def test_counts_per_topic_are_those_of_the_platform_s_predictions(
 
     given = ("--kafka", kafka.bootstrap_servers, "--redis", redis_url)
     demo, ended = run(
-        tmp_path, "--once", "--json", "--keep", "--data", str(data), *given, "--timeout", "240", within_s=280
+        tmp_path, "--once", "--json", "--keep", "--data", str(data), *given, "--timeout", "120", within_s=150
     )
     assert ended.code == 0, ended.err
     summary = ended.summary

@@ -19,11 +19,12 @@ from tests.history.events import Event, Killed, Part
 
 KILLS = int(os.environ.get("BRIDGE_KILLS", "100"))
 SEED = int(os.environ.get("BRIDGE_KILLS_SEED", "20261122"))
-COMMENTS_A_LIFE = 60
+COMMENTS_A_LIFE = 120
 BATCH_SIZE = 10
-ALIVE_S_MAX = 0.35
-"""From the start of listening on: reading its state takes a part of it, some ten batches under load the rest, so that
-a kill falls into every step of a start and of a pass."""
+ALIVE_S_MAX = 0.25
+"""Some ten batches under load, so that a kill falls into every step of a pass."""
+KILLED_AT_START_SHARE = 0.15
+"""The others are killed some time after their first page, so that they die at work."""
 
 IDENTITY = f"{PROJECT}/{DATASET}/{TRIGGER}"
 
@@ -36,18 +37,28 @@ def routes_of(town: Town) -> RoutesOf:
     return of
 
 
-def live_and_die(bridge: Bridge, chance: random.Random) -> Event:
+def live_and_die(town: Town, bridge: Bridge, chance: random.Random) -> Event:
     """Start, let it work for a random while, and kill; what it has sent and not answered for stays open."""
     life = Life(bridge.config_file, bridge.data_dir / "lives.log", bridge.port)
+    if chance.random() > KILLED_AT_START_SHARE:
+        wait_for_a_page(town)
     time.sleep(chance.uniform(0.0, ALIVE_S_MAX))
     life.kill()
     return Killed(at_ms=time.time() * 1000, who=Part.BRIDGE)
 
 
+def wait_for_a_page(town: Town) -> None:
+    seen = town.platform.events_seen()
+    end_s = time.monotonic() + 20
+    while town.platform.events_seen() == seen:
+        assert time.monotonic() < end_s, "no page was fetched"
+        time.sleep(0.005)
+
+
 def lives(town: Town, bridge: Bridge, chance: random.Random) -> Iterator[Event]:
     for _ in range(KILLS):
         town.platform.upload(COMMENTS_A_LIFE)
-        yield live_and_die(bridge, chance)
+        yield live_and_die(town, bridge, chance)
 
 
 @pytest.mark.timeout(900)
