@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 wanted=${BRIDGE_TEST_NEIGHBOURS:-auto}
 
-prepare() { .venv/bin/python -m tests.neighbours prepare 2>&1 >/dev/null; }
+prepare() { { .venv/bin/python -m tests.neighbours prepare >/dev/null; } 2>&1; } # prints only what went wrong
 
 install_missing() {
   local packages=()
