@@ -128,7 +128,12 @@ class Signals:
     def cycle(self, trigger: TriggerName) -> Iterator[str]:
         """The span of one pass; gives its `traceparent`, which each record carries (D10)."""
         with self._tracer.start_as_current_span(
-            "bridge.cycle", kind=SpanKind.INTERNAL, attributes={"bridge.trigger": trigger}, record_exception=False
+            "bridge.cycle",
+            kind=SpanKind.INTERNAL,
+            attributes={"bridge.trigger": trigger},
+            # A message may quote the platform; the code never does (I10).
+            record_exception=False,
+            set_status_on_exception=False,
         ) as span:
             try:
                 yield traceparent(span)
@@ -142,7 +147,10 @@ class Signals:
         began = perf_counter()
         kind = SpanKind.PRODUCER if step == "publish" else SpanKind.CLIENT
         with self._tracer.start_as_current_span(
-            step, kind=SpanKind.INTERNAL if step == "decide" else kind, record_exception=False
+            step,
+            kind=SpanKind.INTERNAL if step == "decide" else kind,
+            record_exception=False,
+            set_status_on_exception=False,
         ) as span:
             try:
                 yield span
