@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import PlainValidator, ValidationError
+from pydantic import PlainValidator, TypeAdapter, ValidationError
 
 from bridge.app.cli.result_input import results_in
 from bridge.app.config.document import Reader, Section, opened
@@ -52,14 +52,17 @@ class LabelSection(Closed):
         return {"name": list(self.label), "probability": self.probability, **sentiment}
 
 
+_LABELS = TypeAdapter(list[LabelSection])
+_LABELS_BY_NAME = TypeAdapter(dict[str, LabelSection])
+
+
 def _labels(value: object) -> list[dict[str, Any]]:
     if isinstance(value, dict):
-        written = [{"label": name, **_about(each)} for name, each in value.items()]
-    elif isinstance(value, list):
-        written = value
-    else:
-        raise ValueError("labels are written as {Trade > Settlement: 0.9}, or as a list with label and probability")
-    return [LabelSection.model_validate(each).as_json() for each in written]
+        by_name = {name: {"label": name, **_about(each)} for name, each in value.items()}
+        return [label.as_json() for label in _LABELS_BY_NAME.validate_python(by_name).values()]
+    if isinstance(value, list):
+        return [label.as_json() for label in _LABELS.validate_python(value)]
+    raise ValueError("labels are written as {Trade > Settlement: 0.9}, or as a list with label and probability")
 
 
 def _about(value: object) -> Mapping[str, object]:

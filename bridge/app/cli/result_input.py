@@ -30,6 +30,8 @@ def results_in(lines: Iterable[bytes]) -> Iterator[Result | Undecodable]:
     remaining = iter(lines)
     first = next((line for line in remaining if line.strip()), b"")
     first = first.removeprefix(b"\xef\xbb\xbf")
+    if not first:
+        return
     if not _is_complete(first):
         yield from _results_of(b"".join(chain([first], remaining)))
         return
