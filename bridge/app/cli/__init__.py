@@ -47,11 +47,16 @@ def app_for(arguments: list[str]) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_options)
-    asked = next((argument for argument in arguments if not argument.startswith("-")), "")
-    wanted = [module for module, commands in MODULES.items() if asked in commands]
-    for module in wanted or MODULES:
+    for module in _modules_for(arguments):
         import_module(module).register(app)
     return app
+
+
+def _modules_for(arguments: list[str]) -> list[str]:
+    asked = next((argument for argument in arguments if not argument.startswith("-")), "")
+    if not asked and "--version" in arguments:
+        asked = "check"  # an application needs some command
+    return [module for module, commands in MODULES.items() if asked in commands] or list(MODULES)
 
 
 def _version(wanted: bool) -> None:

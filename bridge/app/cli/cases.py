@@ -119,7 +119,7 @@ class CaseSection(Closed):
 def load_cases(file: Path, env: Mapping[str, str], plans: Mapping[str, TriggerPlan]) -> list[Case]:
     """The cases of a file, a list by itself or under `cases`. Raises ConfigError with every mistake."""
     root, findings = opened(file)
-    values = Reader(env, findings, frozenset()).value(root, ())
+    values = Reader(env, findings).value(root, ())
     loader = _Loader(file, plans, findings)
     cases = [case for path, value in _written(values, findings) if (case := loader.case(path, value))]
     findings.raise_errors()

@@ -69,17 +69,24 @@ class Reader:
     secrets.
     """
 
-    def __init__(self, environment: Mapping[str, str], findings: Findings, tolerated: frozenset[str]) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        findings: Findings,
+        tolerated: frozenset[str] = frozenset(),
+        values_max: int = VALUES_MAX,
+    ) -> None:
         self._environment = environment
         self._findings = findings
         self._tolerated = tolerated
         self._values = 0
+        self._values_max = values_max
 
     def value(self, node: Node, path: Path) -> object:
         """What stands under `path`. Doubled keys and unset variables are reported."""
         self._values += 1
-        if self._values > VALUES_MAX:
-            sentence = f"aliases make more than {VALUES_MAX} values of this file: write them out, or fewer"
+        if self._values > self._values_max:
+            sentence = f"aliases make more than {self._values_max} values of this file: use fewer of them"
             raise mistake_of_file(self._findings.file, "too_large", sentence, node.place)
         if isinstance(node, Scalar):
             return self._scalar(node, path)

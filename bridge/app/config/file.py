@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import ConfigDict, Discriminator, Field, Tag
+from typing_extensions import override
 
 from bridge.app.config.conditions import When
 from bridge.app.config.shape import (
@@ -209,7 +210,9 @@ class TriggerSection(TriggerOptions):
 
 
 class BridgeFile(Closed):
-    """The configuration of bridge."""
+    """The configuration of bridge. Keys that begin with `x-` are left alone: a place for anchors."""
+
+    model_config = ConfigDict(json_schema_extra={"patternProperties": {"^x-": {}}})
 
     deployment: DeploymentName
     """Names the consumer group, the transactional ids and the bridge's own topics."""
@@ -226,6 +229,11 @@ class BridgeFile(Closed):
     defaults: TriggerOptions = TriggerOptions()
     """For every trigger that does not say otherwise."""
     triggers: Annotated[list[TriggerSection], Field(min_length=1)]
+
+    @classmethod
+    @override
+    def leaves_alone(cls, key: str) -> bool:
+        return key.startswith("x-")
 
 
 class RulesFile(Closed):

@@ -30,11 +30,16 @@ class Closed(BaseModel):
         if not isinstance(value, Section) or not isinstance(info.context, Findings):
             return value
         known = [each.alias or name for name, each in cls.model_fields.items()]
-        for key in value.keys() - set(known):
+        for key in [key for key in value if key not in known and not cls.leaves_alone(key)]:
             near = values.did_you_mean(key, known)
             sentence = f"unknown key `{key}`{near}" + ("" if near else f": known here are {', '.join(known)}")
             info.context.error((*value.path, key), "unknown_key", sentence, at_key=True)
         return {key: each for key, each in value.items() if key in known}
+
+    @classmethod
+    def leaves_alone(cls, key: str) -> bool:
+        """Whether an unknown key is meant for somebody else."""
+        return False
 
 
 def _number(value: object) -> object:

@@ -12,7 +12,7 @@ from bridge.adapters.platform.settings import Api
 from bridge.adapters.redis_ledger.promises import findings_of, unverified
 from bridge.app.config import load_config
 from bridge.app.config.checks import ACCEPTABLE
-from bridge.app.config.document import FILE_BYTES_MAX
+from bridge.app.config.document import FILE_BYTES_MAX, Reader, opened
 from bridge.app.config.load import load_offline
 from bridge.app.config.mistakes import ConfigError, Severity
 from bridge.app.config.settings import Ownership, Settings
@@ -194,6 +194,16 @@ def test_a_variable_is_text_where_text_is_wanted_and_a_number_where_a_number_is(
     assert plan.rules.routes[2].when == LabelHolds(("Delay",), 0.5)
 
 
+def test_anchors_have_a_place_of_their_own_and_serve_several_triggers(tmp_path: Path) -> None:
+    text = GOOD.replace(
+        "triggers:\n", "x-common: &common {project: p, dataset: d, dead_letter: {topic: dead}}\ntriggers:\n"
+    )
+    trigger = "  - {<<: *common, trigger: NAME, routes: [{name: r, topic: t, when: {always: true}}]}\n"
+    settings = loaded(tmp_path, text + trigger.replace("NAME", "one") + trigger.replace("NAME", "two"))
+    assert [plan.ref.identity for plan in settings.triggers[1:]] == ["p/d/one", "p/d/two"]
+    assert {plan.dead_letter for plan in settings.triggers[1:]} == {DeadLetter(topic="dead")}
+
+
 def test_a_secret_cannot_change_the_structure(tmp_path: Path) -> None:
     """It is put in after parsing, into one scalar, and is not looked at again."""
     wild = 'x"}\n- evil: ${REINFER_TOKEN} # &a *a'
@@ -347,7 +357,9 @@ def test_a_few_lines_that_spell_billions_of_values_are_refused(tmp_path: Path) -
     bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
     )
-    assert [each.code for each in mistakes(tmp_path, bomb)] == ["too_large"]
+    root, findings = opened(written(tmp_path, bomb))
+    with pytest.raises(ConfigError, match="aliases make more than 20000 values"):
+        Reader({}, findings, values_max=20_000).value(root, ())
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ def test_both_are_schemas() -> None:
 
 def test_a_good_file_passes() -> None:
     assert errors() == []
+    assert errors("deployment: prod", "deployment: prod\nx-common: {any: thing}") == []
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.app.config import yaml_reader
 from bridge.app.config.mistakes import Path
 from bridge.app.config.yaml_reader import DEPTH_MAX, MERGED_KEYS_MAX, Unreadable, compose
 from bridge.app.config.yaml_tree import Items, Node, Place, Scalar, Table, at, key_place, place_of, plain_value
@@ -173,3 +174,13 @@ def test_merging_one_large_mapping_many_times_is_bounded() -> None:
     times = MERGED_KEYS_MAX // 2_000 + 1
     with pytest.raises(Unreadable, match="copies more than"):
         compose(f"base: &b {{{keys}}}\nx:\n" + "  - {<<: *b}\n" * times)
+
+
+def test_the_parser_in_python_gives_the_same_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where PyYAML comes without its C part."""
+    text = "a: &x {b: [1, 'two', \"three\"]}\nc:\n  - *x\n  - |\n    four\n  - !!str 5\n"
+    fast = compose(text)
+    monkeypatch.setattr(yaml_reader, "_LOADER", yaml.SafeLoader)
+    slow = compose(text)
+    assert value_of(slow) == value_of(fast)
+    assert list(places(slow)) == list(places(fast))

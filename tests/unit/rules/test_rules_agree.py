@@ -14,9 +14,9 @@ from tests.unit.rules.results import FakeResult, conditions, levels, patterns, r
 
 
 @given(
-    st.lists(st.tuples(conditions, st.booleans()), max_size=5),
+    st.lists(st.tuples(conditions, st.booleans()), max_size=4),
     st.sampled_from(MatchMode),
-    st.lists(results, max_size=3),
+    st.lists(results, max_size=2),
 )
 def test_the_same_routes_hold_in_the_same_order_with_the_same_labels(
     rules: list[tuple[Condition, bool]], mode: MatchMode, some: list[FakeResult]
@@ -33,7 +33,7 @@ def test_the_same_routes_hold_in_the_same_order_with_the_same_labels(
         assert seen == interpreter.routes_that_hold(routes, mode, result)
 
 
-@given(st.lists(conditions, max_size=6), results)
+@given(st.lists(conditions, max_size=4), results)
 def test_the_index_never_hides_a_rule_that_holds(rules: list[Condition], result: FakeResult) -> None:
     index = RuleIndex(rules)
     found = index.candidates([each.name for each in result.labels], result.entities, result.comment.user_properties)
