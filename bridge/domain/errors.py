@@ -26,6 +26,10 @@ class Blocked(BridgeError):
     """Somebody must change something outside (a topic, a right, a token); asked again slowly, heals by itself."""
 
 
+class Refused(Blocked):
+    """A neighbour understood what was asked and will not do it: the request itself would have to change."""
+
+
 class StopTrigger(BridgeError):
     """Going on would do harm: the trigger stops loudly until an operator resumes it (I8)."""
 

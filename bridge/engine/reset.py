@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import assert_never
 
-from bridge.domain.errors import StopTrigger
+from bridge.domain.errors import Refused, StopTrigger
 from bridge.domain.model import TriggerRef
 from bridge.domain.replay import Step, failed, in_phase, next_step, released
 from bridge.domain.standing import Reset, ResetPhase
@@ -45,7 +45,7 @@ async def _reset_platform(ref: TriggerRef, keeper: Keeper, source: Source, clock
         return
     try:
         await source.reset(ref, reset.to_comment_created_at)
-    except StopTrigger as refused:
+    except (Refused, StopTrigger) as refused:
         await keeper.change(partial(failed, error=f"{refused.code}: {refused}", now=clock.now()))
         return
     await keeper.change(partial(released, now=clock.now()))

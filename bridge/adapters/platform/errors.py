@@ -12,7 +12,7 @@
 | 404, 410 | Blocked `trigger_missing` | deleted, renamed, or a wrong base URL; heals when it is made again |
 | 3xx | Blocked `redirected` | a token is not carried to where a redirect points (D20) |
 | a certificate nobody vouches for | Blocked `tls_untrusted` | TLS is never weakened |
-| 400, 422 and every other 4xx | Blocked `refused` | our request will not heal by itself, but StopTrigger would need an
+| 400, 422 and every other 4xx | Refused `refused` | our request will not heal by itself, but StopTrigger would need an
   operator even where the platform changed its mind; held and asked slowly, no data is lost and it is loud |
 
 Messages quote the platform's own `message`, bounded, on one line, without the token; never a body or a URL (I10).
@@ -30,7 +30,7 @@ import httpx
 import msgspec
 
 from bridge.domain.backoff import RETRY_AFTER_CAP_S
-from bridge.domain.errors import Blocked, BridgeError, Retry, Throttled
+from bridge.domain.errors import Blocked, BridgeError, Refused, Retry, Throttled
 
 MESSAGE_CHARS_MAX = 500
 UNKNOWN_PATH_MESSAGE = "404 Not Found"
@@ -76,7 +76,7 @@ def _blocked(op: str, status: int, said: str) -> Blocked:
             else ""
         )
         return Blocked(f"{op}: the platform answered {status}: {sentence}{said}{hint}", code=code)
-    return Blocked(f"{op}: the platform refused the request with {status}{said}", code="refused")
+    return Refused(f"{op}: the platform refused the request with {status}{said}", code="refused")
 
 
 def quoted(body: bytes, token: str) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.domain.errors import Blocked, Retry, Throttled
+from bridge.domain.errors import Blocked, Refused, Retry, Throttled
 from bridge.domain.model import TriggerName, TriggerRef
 from bridge.domain.standing import Pause, Reset, ResetPhase, Standing
 from bridge.domain.status import State
@@ -246,16 +246,31 @@ async def test_a_reset_of_a_paused_trigger_is_done_and_it_stays_paused() -> None
     assert world.log.on("rpa.urgent") == [*sequence(1, 2), *sequence(1, 2)]
 
 
-async def test_a_reset_the_platform_refuses_leaves_the_trigger_where_it_was() -> None:
+async def test_a_reset_the_platform_refuses_fails_and_leaves_the_trigger_where_it_was() -> None:
     world = World()
     world.upload(1)
     async with world.running() as supervisor:
         await world.until(lambda: world.pending == 0)
-        world.source.fail_next("reset", error=Blocked("no such instant", code="refused"))
+        world.source.fail_next("reset", error=Refused("no such instant", code="refused"))
         await supervisor.reset(NAME, a_reset())
         await world.until(lambda: world.store.standings[NAME].open_reset is None)
+        (reset,) = world.store.standings[NAME].resets
+        assert (reset.phase, reset.error) == (ResetPhase.FAILED, "refused: no such instant")
+        assert world.store.standings[NAME].generation == 0
         world.upload(1)
         await world.until(lambda: world.pending == 0)
+    assert world.log.on("rpa.urgent") == sequence(1, 2)
+
+
+async def test_a_reset_without_the_right_to_it_waits_for_the_right() -> None:
+    world = World()
+    world.upload(1)
+    async with world.running() as supervisor:
+        await world.until(lambda: world.pending == 0)
+        world.source.fail_next("reset", times=3, error=Blocked("no right", code="forbidden"))
+        await supervisor.reset(NAME, a_reset())
+        await world.until(lambda: world.store.standings[NAME].open_reset is None)
+    assert world.store.standings[NAME].resets[0].phase is ResetPhase.DONE
 
 
 async def test_stopping_lets_the_pass_in_flight_end() -> None:
