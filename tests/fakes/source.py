@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from bridge.adapters.platform.wire import decode_result
-from bridge.domain.errors import Blocked, BridgeError, Retry
+from bridge.domain.errors import Blocked, BridgeError, Refused, Retry
 from bridge.domain.instant import parse_instant
 from bridge.domain.model import Batch, Result, SequenceId, TriggerRef, Undecodable
 from bridge.domain.settle import Settled
@@ -56,7 +56,7 @@ class FakeSource:
         self.calls.append(("fetch", trigger, str(size)))
         self._fail("fetch")
         if not 1 <= size <= 1024:
-            raise Blocked("fetch: the platform refused the request with 400", code="refused")
+            raise Refused("fetch: the platform refused the request with 400", code="refused")
         if self._repeats and trigger in self._last_page:
             self._repeats -= 1
             return self._last_page[trigger]
@@ -69,7 +69,7 @@ class FakeSource:
         known = self._known(trigger)
         if self._does("advance"):
             if settled.sequence_id not in known.places:
-                raise Blocked("advance: the platform refused the request with 400", code="refused")
+                raise Refused("advance: the platform refused the request with 400", code="refused")
             known.position = settled.sequence_id
         self._fail("advance")
 

@@ -9,7 +9,7 @@ import pytest
 
 from bridge.adapters.platform.errors import MESSAGE_CHARS_MAX, retry_after_s
 from bridge.domain.backoff import RETRY_AFTER_CAP_S
-from bridge.domain.errors import Blocked, BridgeError, Retry, Throttled
+from bridge.domain.errors import Blocked, BridgeError, Refused, Retry, Throttled
 from bridge.domain.model import SequenceId
 from tests.unit.platform.answering import REF, TOKEN, Answer, Platform, client_of
 
@@ -30,17 +30,17 @@ async def failure_of(answer: Answer) -> BridgeError:
         (300, Blocked, "redirected"),
         (301, Blocked, "redirected"),
         (307, Blocked, "redirected"),
-        (400, Blocked, "refused"),
+        (400, Refused, "refused"),
         (401, Blocked, "unauthorized"),
-        (402, Blocked, "refused"),
+        (402, Refused, "refused"),
         (403, Blocked, "forbidden"),
         (404, Blocked, "trigger_missing"),
-        (405, Blocked, "refused"),
+        (405, Refused, "refused"),
         (408, Retry, "unavailable"),
         (409, Retry, "conflict"),
         (410, Blocked, "trigger_missing"),
-        (413, Blocked, "refused"),
-        (422, Blocked, "refused"),
+        (413, Refused, "refused"),
+        (422, Refused, "refused"),
         (425, Retry, "unavailable"),
         (429, Throttled, "throttled"),
         (500, Retry, "unavailable"),
