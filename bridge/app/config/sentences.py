@@ -34,7 +34,7 @@ _SENTENCES: dict[str, Callable[[_Context], str]] = {
     "greater_than_equal": lambda about: f"must be {about['ge']:g} or more",
     "greater_than": lambda about: f"must be more than {about['gt']:g}",
     "less_than_equal": lambda about: f"must be {about['le']:g} or less",
-    "literal_error": lambda about: f"must be {about['expected']}",
+    "literal_error": lambda about: f"must be {about['expected']}".replace("True", "true"),
     "string_pattern_mismatch": lambda about: (
         f"has characters that are not taken here, or is too long: {about['pattern']}"
     ),

@@ -109,7 +109,7 @@ ONE_MISTAKE = [
         "{entity: monetary-quantity}",
         "{always: false}",
         "27:24 error literal_error triggers[0].routes[0].when.all[2].always",
-        "True",
+        "must be true",
     ),
     (
         "{label: Delay, min: 0.4}",
