@@ -69,12 +69,12 @@ def check_platform(platform: Section, findings: Findings) -> None:
 
 
 def check_ownership(file: Section, findings: Findings) -> None:
-    """Nothing weaker than what is written may run unsaid."""
-    if file.get("ownership", "kafka") == "kafka":
-        findings.warning(
+    """No promise that this release cannot keep: two replicas that each think they own a trigger break I6."""
+    if file.get("ownership") == "kafka":
+        findings.error(
             ("ownership",),
-            "ownership_not_shared_yet",
-            "this release does not share triggers among replicas: run one replica only, and write `ownership: local`",
+            "not_in_this_release",
+            "triggers are not shared among replicas in this release: run one replica, and write `ownership: local`",
         )
 
 

@@ -219,7 +219,7 @@ class BridgeFile(Closed):
     platform: PlatformSection
     kafka: KafkaSection
     redis: RedisSection
-    ownership: Literal["kafka", "local"] = "kafka"
+    ownership: Literal["kafka", "local"] = "local"
     """Who runs a trigger when there are several replicas; `local`: this process runs all of them."""
     stop_timeout: Timeout = 30.0
     """How long batches in flight may take to end at shutdown."""

@@ -38,7 +38,7 @@ class Settings:
     kafka: KafkaSettings
     redis: RedisSettings
     triggers: tuple[TriggerPlan, ...]
-    ownership: Ownership = Ownership.KAFKA
+    ownership: Ownership = Ownership.LOCAL
     stop_timeout_s: float = 30.0
     admin: AdminSettings = AdminSettings()
     accept: frozenset[str] = frozenset()

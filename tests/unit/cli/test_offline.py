@@ -67,10 +67,10 @@ class TestCheck:
         assert result.exit_code == 2
         lines = result.stdout.splitlines()
         assert [line.removeprefix(f"{config}:").split(": ")[:2] for line in lines] == [
-            ["11:12", "warning"],
+            ["11:12", "error"],
             ["19:5", "error"],
             ["34:35", "error"],
-            [" 2 errors, 1 warning"],
+            [" 3 errors, 0 warnings"],
         ]
 
     def test_the_same_as_json(self, tmp_path: Path) -> None:

@@ -311,7 +311,7 @@ ONE_MISTAKE = [
     ("key_ttl: 24h", "key_ttl: 1s", "10:12 error value_error redis.key_ttl", "60s"),
     # the rest
     ("ownership: local", "ownership: redis", "11:12 error literal_error ownership", "'kafka' or 'local'"),
-    ("ownership: local", "ownership: kafka", "11:12 warning ownership_not_shared_yet ownership", "one replica only"),
+    ("ownership: local", "ownership: kafka", "11:12 error not_in_this_release ownership", "run one replica"),
     (
         "ownership: local",
         "accept: [single_replicas]\nownership: local",
