@@ -68,6 +68,19 @@ async def test_waiting_for_one_that_dies_ends_at_once(family: Family) -> None:
         await until(lambda: None, child, SystemClock(), 30.0, "an address")
 
 
+async def test_a_failure_is_blamed_on_the_one_that_died_even_if_its_end_comes_late(family: Family) -> None:
+    await family.start("brief", python("raise SystemExit(3)"), os.environ)
+    failure = DemoFailed("no answer")
+    with pytest.raises(ChildDied, match="brief ended with code 3") as caught:
+        await family.check_after(failure)
+    assert caught.value.__cause__ is failure
+
+
+async def test_a_failure_is_nobody_s_fault_while_all_run(family: Family) -> None:
+    await family.start("mute", python("import signal; signal.pause()"), os.environ)
+    await family.check_after(DemoFailed("no answer"))
+
+
 async def test_waiting_is_bounded(family: Family) -> None:
     child = await family.start("mute", python("import signal; signal.pause()"), os.environ)
     with pytest.raises(DemoFailed, match=r"an address did not come within 0\.1 s"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -63,6 +64,8 @@ def register(app: typer.Typer) -> None:
 def _run(options: Options, *, as_json: bool) -> int:
     console = Console(stderr=as_json)
     errors = Console(stderr=True)
+    # it repeats each connection error for each attempt, over the table; what counts of it reaches us as an error
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         summary = asyncio.run(_with_signals(options, console))
     except DemoFailed as error:

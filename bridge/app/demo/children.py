@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +20,7 @@ TAIL_LINES = 15
 TAIL_BYTES = 16_384
 STOP_S_DEFAULT = 5.0
 KILL_WAIT_S = 5.0
+CAUSE_WAIT_S = 0.5
 
 Found = TypeVar("Found")
 
@@ -67,7 +69,9 @@ class Child:
     def signal(self, number: signal.Signals) -> None:
         """To the group; nothing where it has ended."""
         if self.process.returncode is None:
-            os.killpg(self.process.pid, number)
+            # it may have been reaped a moment ago, and the news be still on its way to us
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
 
 
 async def until(probe: Callable[[], Found | None], child: Child, clock: Clock, timeout_s: float, awaited: str) -> Found:
@@ -115,6 +119,17 @@ class Family:
         """Raises ChildDied for the first that has ended by itself."""
         for child in self._children:
             child.check()
+
+    async def check_after(self, failure: DemoFailed) -> None:
+        """Raises ChildDied where one has ended, which is then the cause of what failed; its end may come a bit late."""
+        ends = [asyncio.create_task(child.process.wait(), name=f"end of {child.name}") for child in self._children]
+        await asyncio.wait(ends, timeout=CAUSE_WAIT_S, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
+        try:
+            self.check()
+        except ChildDied as died:
+            raise died from failure
 
     async def stop(self) -> None:
         """Ends all, the last started first."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bridge.app.demo.admin import ENDED, TriggerStanding
+from bridge.app.demo.failures import DemoFailed
 from bridge.app.demo.options import Patience
 from bridge.app.demo.running import Running
 from bridge.app.demo.screen import LiveTable, Moment
@@ -51,9 +52,14 @@ class Follower:
             await self._look(table)
 
     async def _look(self, table: LiveTable) -> TriggerStanding:
-        self._running.family.check()
-        self._take(await self._running.reader.poll(POLL_S))
-        standing = await self._running.admin.trigger(self._running.scenario.trigger)
+        running = self._running
+        running.family.check()
+        self._take(await running.reader.poll(POLL_S))
+        try:
+            standing = await running.admin.trigger(running.scenario.trigger)
+        except DemoFailed as failure:
+            await running.family.check_after(failure)
+            raise
         table.show(self._moment(standing))
         return standing
 

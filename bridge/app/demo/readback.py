@@ -16,6 +16,7 @@ from bridge.app.demo.verdict import Seen
 
 START_TIMEOUT_S = 30.0
 DRAIN_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 5.0
 FETCH_WAIT_MS = 200
 RECORDS_A_POLL = 2000
 SUBJECT_CHARS = 64
@@ -83,14 +84,22 @@ class Readback:
                 await self._consumer.start()
                 await self._stand_at_the_end()
         except (KafkaError, TimeoutError) as error:
-            await self._consumer.stop()
+            await self._stop()
             raise DemoFailed(f"the topics cannot be read: {said(error)}") from error
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._consumer.stop()
+        await self._stop()
+
+    async def _stop(self) -> None:
+        """In a task of its own: the cancel of inner tasks, which aiokafka lets out of `stop`, would look like ours."""
+        stopping = asyncio.create_task(self._consumer.stop(), name="stop the reader")
+        _, late = await asyncio.wait([stopping], timeout=STOP_TIMEOUT_S)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(stopping, return_exceptions=True)
 
     async def _stand_at_the_end(self) -> None:
         """What an earlier run left on a given broker is not counted."""

@@ -76,11 +76,11 @@ class Screen:
             self._console.print(Panel(Group(*lines), title="Why it landed there", title_align="left"))
 
     def offer(self, lines: Sequence[tuple[str, str]]) -> None:
-        """What to try next: a purpose and a command each."""
-        shown: list[RenderableType] = []
+        """What to try next: a purpose and a command each, unwrapped and without a frame, to be copied."""
+        self._console.print("[bold]What to try next[/]")
         for purpose, command in lines:
-            shown += [Text(f"# {purpose}", style="dim"), Text(command, overflow="fold")]
-        self._console.print(Panel(Group(*shown), title="What to try next", title_align="left"))
+            self._console.print(f"[dim]# {escape(purpose)}[/]", highlight=False, soft_wrap=True)
+            self._console.print(escape(command), highlight=False, soft_wrap=True)
 
 
 class LiveTable:
