@@ -13,8 +13,11 @@ from bridge.sandbox.settings import Profile, Settings
 from bridge.sandbox.shapes import Shapes, make_shapes
 from bridge.sandbox.store.database import open_database
 from bridge.sandbox.store.holders import Holder, Kind, find_by_id, find_by_name, source_keys
-from bridge.sandbox.store.models import ModelRecord, find_model
+from bridge.sandbox.store.models import ModelRecord, find_model, list_models
 from bridge.sandbox.store.triggers import Trigger, all_triggers, find_trigger
+
+MODEL_TAGS = ("live", "staging")
+"""Both mean the newest version here: no public route sets them."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +69,15 @@ class Sandbox:
         if record is None or record.pinned_ms is None:
             raise ApiError(422, f"model version {version} is not a pinned version of this dataset")
         return record
+
+    def labeller(self, dataset_key: int, version: str) -> ModelRecord:
+        """A pinned version, or today by its tag the newest one; ApiError 404 where there is none."""
+        if version.isascii() and version.isdigit():
+            return self.pinned(dataset_key, int(version))
+        newest = list_models(self.db, dataset_key)[-1:]
+        if version not in MODEL_TAGS or not self.today or not newest:
+            raise not_found(f"model version {version}")
+        return newest[0]
 
     def sources_of(self, dataset: Holder) -> list[int]:
         return list(source_keys(self.db, dataset.doc.get("source_ids", [])).values())

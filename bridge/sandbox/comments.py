@@ -14,7 +14,7 @@ CONTENT_PARTS = ("body", "subject", "signature")
 
 def make_draft(upload: dict[str, Any]) -> Draft:
     """From an upload that fits its shape; raises ApiError 400 for what a shape cannot say."""
-    messages = [_normal_message(message) for message in upload["messages"]]
+    messages = normal_messages(upload["messages"])
     fields: dict[str, Any] = {
         "timestamp": normal_time(upload["timestamp"]),
         **{name: upload[name] for name in ("thread_id", "text_format") if name in upload},
@@ -29,6 +29,11 @@ def make_draft(upload: dict[str, Any]) -> Draft:
         text_digest=_digest(encode(messages)),
         content_digest=_digest(encode(fields) + (attachments or b"")),
     )
+
+
+def normal_messages(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Times in the printed form; raises ApiError 400 for a translation without its language."""
+    return [_normal_message(message) for message in messages]
 
 
 def _normal_message(message: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bridge.sandbox.comments import learning_text, parts_of
 from bridge.sandbox.entities import find_entities
 from bridge.sandbox.errors import ApiError, not_found
-from bridge.sandbox.learning.model import LabelPath, Model, load_model, unpack
+from bridge.sandbox.learning.model import KEPT_FROM, LabelPath, Model, load_model, unpack
 from bridge.sandbox.store.comments import Row, rows_by_key
 from bridge.sandbox.store.database import transaction
 from bridge.sandbox.store.models import keep_prediction, model_weights, unpredicted
@@ -22,6 +22,9 @@ CHUNK = 128
 LOADED_MAX = 4
 """Models kept in memory; one takes some tens of megabytes."""
 
+GRADES = (("high_recall", 0.25), ("balanced", 0.5), ("high_precision", 0.8))
+"""Ours: the platform derives these cuts for each label, and says nowhere how."""
+
 Thresholds = Mapping[LabelPath, float]
 
 
@@ -32,20 +35,29 @@ class LoadedModel:
     model: Model
     openings: list[bytes]
 
-    def labels_json(self, packed: bytes, thresholds: Thresholds | None, floor: float) -> bytes:
-        """The `labels` of one result: those that reach a threshold of their own, or without thresholds the `floor`."""
+    def labels_json(self, packed: bytes, thresholds: Thresholds | None, floor: float, *, graded: bool = False) -> bytes:
+        """The `labels` of one result: those that reach a threshold of their own, or without thresholds the `floor`.
+
+        `graded` ones say which of the platform's automatic cuts they reach.
+        """
         parts = []
         for index, probability, sentiment in unpack(packed):
             cut = floor if thresholds is None else thresholds.get(self.model.labels[index])
             if cut is not None and probability >= cut:
                 mood = b"" if math.isnan(sentiment) else b',"sentiment":%r' % sentiment
-                parts.append(b"%s%r%s}" % (self.openings[index], probability, mood))
+                grades = b',"auto_thresholds":' + encode(cleared(probability)) if graded else b""
+                parts.append(b"%s%r%s%s}" % (self.openings[index], probability, mood, grades))
         return b"[" + b",".join(parts) + b"]"
 
 
-def _predict(model: Model, docs: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+def cleared(probability: float) -> list[str]:
+    """The names of the automatic cuts that a probability reaches."""
+    return [name for name, cut in GRADES if probability >= cut]
+
+
+def _predict(model: Model, docs: Sequence[bytes], kept_from: float = KEPT_FROM) -> list[tuple[bytes, bytes]]:
     """Packed labels and the JSON of the entities, for each document."""
-    labels = model.predict([learning_text(doc) for doc in docs])
+    labels = model.predict([learning_text(doc) for doc in docs], kept_from)
     return [(packed, encode(find_entities(list(parts_of(doc))))) for packed, doc in zip(labels, docs, strict=True)]
 
 
@@ -80,6 +92,16 @@ class Predictor:
             for row in await self._compute(model, missing[start : start + CHUNK]):
                 filled[row.key] = row
         return [filled[row.key] for row in rows]
+
+    async def look(self, model: int, docs: Sequence[bytes], kept_from: float) -> list[tuple[bytes, bytes]]:
+        """Packed labels and entities of documents that are not kept; what it finds is not kept either."""
+        loaded = self.loaded(model)
+        found: list[tuple[bytes, bytes]] = []
+        for start in range(0, len(docs), CHUNK):
+            async with self._busy:
+                chunk = docs[start : start + CHUNK]
+                found += await asyncio.to_thread(_predict, loaded.model, chunk, kept_from)
+        return found
 
     async def _compute(self, model: int, rows: Sequence[Row]) -> list[Row]:
         loaded = self.loaded(model)

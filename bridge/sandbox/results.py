@@ -10,7 +10,7 @@ from bridge.sandbox.comments import present
 from bridge.sandbox.learning.model import LabelPath, unpack
 from bridge.sandbox.pages import Page, Reader
 from bridge.sandbox.positions import encode_position
-from bridge.sandbox.predictor import LoadedModel
+from bridge.sandbox.predictor import LoadedModel, cleared
 from bridge.sandbox.store.comments import Row
 from bridge.sandbox.store.holders import Holder
 from bridge.sandbox.store.triggers import Trigger
@@ -18,8 +18,6 @@ from bridge.sandbox.wire import encode
 
 NO_ENTITIES = b"[]"
 SPAN_2020 = ("content_part", "message_index", "utf16_byte_start", "utf16_byte_end")
-GRADES = (("high_recall", 0.25), ("balanced", 0.5), ("high_precision", 0.8))
-"""Ours: the platform derives these cuts for each label, and says nowhere how."""
 
 
 def thresholds_of(trigger: Trigger) -> dict[LabelPath, float] | None:
@@ -57,11 +55,15 @@ def labels_json(box: Sandbox, loaded: LoadedModel, row: Row, thresholds: dict[La
 
 
 def entities_json(box: Sandbox, dataset: Holder, row: Row) -> bytes:
+    return shown_entities(box, dataset, row.entities)
+
+
+def shown_entities(box: Sandbox, dataset: Holder, entities: bytes | None) -> bytes:
     """Entities of the kinds that the dataset has switched on, in the profile's form."""
     kinds = dataset.doc.get("entity_kinds")
-    if not kinds or row.entities is None or row.entities == NO_ENTITIES:
+    if not kinds or entities is None or entities == NO_ENTITIES:
         return NO_ENTITIES
-    found = [entity for entity in msgspec.json.decode(row.entities) if entity["kind"] in kinds]
+    found = [entity for entity in msgspec.json.decode(entities) if entity["kind"] in kinds]
     return encode(found if box.today else [_entity_2020(entity) for entity in found])
 
 
@@ -101,8 +103,7 @@ def _prediction(box: Sandbox, dataset: Holder, loaded: LoadedModel, reader: Read
 
 
 def _taxonomy_label(path: LabelPath, probability: float, *, passes: bool) -> dict[str, Any]:
-    cleared = [name for name, cut in GRADES if probability >= cut] + (["stream"] if passes else [])
-    confidence = {"value": probability, "thresholds": cleared}
+    confidence = {"value": probability, "thresholds": cleared(probability) + (["stream"] if passes else [])}
     return {
         "name": " > ".join(path),
         "occurrence_confidence": confidence,

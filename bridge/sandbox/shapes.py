@@ -201,6 +201,25 @@ def dataset_fields(profile: Profile) -> dict[str, Any]:
     return fields
 
 
+PREDICT_MAX: Final = 4096
+"""Documents or uids in one call of a predict route."""
+
+
+def prediction_fields(profile: Profile) -> dict[str, Any]:
+    """What every predict route may be asked: a default threshold and labels with their own."""
+    number: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+    label = closed({"name": LABEL_NAME, "threshold": number}, "name")
+    either = number if profile is Profile.Y2020 else {"anyOf": [number, {"type": "string", "enum": ["auto"]}]}
+    return {"threshold": either, "labels": listed(label, 1, 4096)}
+
+
+def predict_document(profile: Profile) -> Schema:
+    """The 2020 table asks for a timestamp, its own example and today's documents do without."""
+    fields = dict(comment(profile)["properties"])
+    del fields["id"]
+    return closed(fields, "messages")
+
+
 LANGUAGES = {Profile.Y2020: ["en", "de"], Profile.TODAY: ["en", "de", "xlm"]}
 MODEL_FAMILIES = {
     Profile.Y2020: ["english", "german", "random"],
@@ -229,6 +248,8 @@ class Shapes:
     exceptions: Shape
     sync_annotations: Shape
     labelling: Shape
+    predict: Shape
+    predict_comments: Shape
 
 
 @cache
@@ -250,6 +271,7 @@ def make_shapes(profile: Profile, sync_max: int) -> Shapes:
     annotation = closed({"comment_uid": {"type": "string"}, "labels": ASSIGNED}, "comment_uid", "labels")
     labelling = closed({"assigned": ASSIGNED, "dismissed": ASSIGNED})
     keys = ("trigger", "stream")
+    asked = prediction_fields(profile)
     return Shapes(
         source_create=Shape(closed({"source": closed(source_new)}, "source")),
         source_update=Shape(closed({"source": closed(source_fields(profile))}, "source")),
@@ -264,4 +286,6 @@ def make_shapes(profile: Profile, sync_max: int) -> Shapes:
         exceptions=Shape(closed({"exceptions": listed(exception, 1, EXCEPTIONS_MAX)}, "exceptions")),
         sync_annotations=Shape(closed({"annotations": listed(annotation, 0, ANNOTATIONS_MAX)}, "annotations")),
         labelling=Shape(closed({"labelling": labelling}, "labelling")),
+        predict=Shape(closed({"documents": listed(predict_document(profile), 0, PREDICT_MAX), **asked}, "documents")),
+        predict_comments=Shape(closed({"uids": listed({"type": "string"}, 0, PREDICT_MAX), **asked}, "uids")),
     )

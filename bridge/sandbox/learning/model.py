@@ -44,15 +44,15 @@ class Model:
     scorers: Scorers
     polarity: Scorers | None
 
-    def predict(self, texts: Sequence[str]) -> list[bytes]:
-        """The packed labels of each text, most probable first."""
+    def predict(self, texts: Sequence[str], kept_from: float = KEPT_FROM) -> list[bytes]:
+        """The packed labels of each text from a probability on, most probable first."""
         rows = self.features.transform(texts)
         probabilities = self._with_parents(self.scorers.probabilities(rows)).astype(np.float32)
         if self.polarity is None:
             sentiments = np.full(len(texts), math.nan, dtype=np.float32)
         else:
             sentiments = (2 * self.polarity.probabilities(rows)[:, 0] - 1).astype(np.float32)
-        return [_pack(row, float(mood)) for row, mood in zip(probabilities, sentiments, strict=True)]
+        return [_pack(row, float(mood), kept_from) for row, mood in zip(probabilities, sentiments, strict=True)]
 
     def _with_parents(self, probabilities: Floats) -> Floats:
         """A parent is at least as probable as each of its children."""
@@ -96,8 +96,8 @@ def _load_scorers(arrays: Any, name: str) -> Scorers:
     )
 
 
-def _pack(probabilities: NDArray[np.float32], sentiment: float) -> bytes:
-    kept = np.flatnonzero(probabilities >= KEPT_FROM)
+def _pack(probabilities: NDArray[np.float32], sentiment: float, kept_from: float) -> bytes:
+    kept = np.flatnonzero(probabilities >= kept_from)
     order = kept[np.argsort(-probabilities[kept], kind="stable")]
     return b"".join(_ENTRY.pack(int(index), float(probabilities[index]), sentiment) for index in order)
 
