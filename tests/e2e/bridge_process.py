@@ -66,6 +66,13 @@ class Bridge(LocalServer):
         self._signal(signal.SIGTERM)
         return self._process.wait(STOP_TIMEOUT_S)
 
+    def signalled_twice(self) -> int | None:
+        """SIGTERM once more each time; the exit code once it has ended."""
+        assert self._process is not None
+        if self._process.poll() is None and len(self.events("stopping")) < 2 and not self.events("ended_hard"):
+            self._signal(signal.SIGTERM)
+        return self._process.poll()
+
     @property
     def api(self) -> httpx.Client:
         """The admin API with the operate token."""

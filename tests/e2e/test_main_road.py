@@ -131,6 +131,18 @@ async def test_sigterm_ends_the_pass_in_flight_and_exits_with_zero(town: Town) -
     assert len(records) == len({record.ce_id for record in records}) == advanced
 
 
+async def test_a_second_sigterm_ends_it_at_once(town: Town) -> None:
+    bridge = town.start()
+    await town.until(town.is_idle)
+    town.platform.sandbox.pause()
+    try:
+        await town.until(lambda: bridge.signalled_twice() is not None, within_s=20)
+    finally:
+        town.platform.sandbox.resume()
+    assert bridge.signalled_twice() == 1
+    assert bridge.events("ended_hard")
+
+
 async def test_the_health_and_metrics_endpoints_say_what_is(town: Town) -> None:
     town.platform.upload(10)
     bridge = town.start()
