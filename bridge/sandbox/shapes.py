@@ -220,6 +220,36 @@ def predict_document(profile: Profile) -> Schema:
     return closed(fields, "messages")
 
 
+HTML_MAX: Final = 33_554_432
+RAW_EMAIL_BODY: Schema = {
+    **closed({"plain": TEXT, "html": {"type": "string", "maxLength": HTML_MAX}}),
+    "minProperties": 1,
+}
+PARSED_HEADERS: Schema = {
+    "type": "object",
+    "additionalProperties": {"anyOf": [TEXT, {"type": "array", "maxItems": 2048, "items": TEXT}]},
+}
+RAW_EMAIL = closed(
+    {
+        "headers": {"anyOf": [closed({"raw": TEXT}, "raw"), closed({"parsed": PARSED_HEADERS}, "parsed")]},
+        "body": RAW_EMAIL_BODY,
+    },
+    "headers",
+    "body",
+)
+
+
+def raw_email_fields(profile: Profile, **of_document: Schema) -> tuple[dict[str, Any], list[str]]:
+    """Fields and required keys of both raw email routes; the tag is required in 2020 only."""
+    document = closed({"raw_email": RAW_EMAIL, "user_properties": USER_PROPERTIES, **of_document}, "raw_email")
+    fields = {
+        "documents": listed(document, 0, PREDICT_MAX),
+        "transform_tag": {"type": "string", "maxLength": 256},
+        "include_comments": {"type": "boolean"},
+    }
+    return fields, ["documents"] + (["transform_tag"] if profile is Profile.Y2020 else [])
+
+
 LANGUAGES = {Profile.Y2020: ["en", "de"], Profile.TODAY: ["en", "de", "xlm"]}
 MODEL_FAMILIES = {
     Profile.Y2020: ["english", "german", "random"],
@@ -250,6 +280,9 @@ class Shapes:
     labelling: Shape
     predict: Shape
     predict_comments: Shape
+    predict_raw_emails: Shape
+    sync_raw_emails: Shape
+    comment: Shape
 
 
 @cache
@@ -272,6 +305,10 @@ def make_shapes(profile: Profile, sync_max: int) -> Shapes:
     labelling = closed({"assigned": ASSIGNED, "dismissed": ASSIGNED})
     keys = ("trigger", "stream")
     asked = prediction_fields(profile)
+    own_id = {} if profile is Profile.Y2020 else {"comment_id": {"type": "string", "pattern": COMMENT_ID_TODAY}}
+    kept_mail, tagged = raw_email_fields(profile, **own_id)
+    kept_mail["override_user_properties"] = listed({"type": "string"}, 0, 4096)
+    seen_mail, _ = raw_email_fields(profile)
     return Shapes(
         source_create=Shape(closed({"source": closed(source_new)}, "source")),
         source_update=Shape(closed({"source": closed(source_fields(profile))}, "source")),
@@ -287,5 +324,8 @@ def make_shapes(profile: Profile, sync_max: int) -> Shapes:
         sync_annotations=Shape(closed({"annotations": listed(annotation, 0, ANNOTATIONS_MAX)}, "annotations")),
         labelling=Shape(closed({"labelling": labelling}, "labelling")),
         predict=Shape(closed({"documents": listed(predict_document(profile), 0, PREDICT_MAX), **asked}, "documents")),
+        predict_raw_emails=Shape(closed({**seen_mail, **asked}, *tagged)),
+        sync_raw_emails=Shape(closed(kept_mail, *tagged)),
+        comment=Shape(comment(profile)),
         predict_comments=Shape(closed({"uids": listed({"type": "string"}, 0, PREDICT_MAX), **asked}, "uids")),
     )

@@ -1,29 +1,17 @@
 """Comments: sync, get, delete (fact sheet section 6)."""
 
-from collections import Counter
-
 from starlette.responses import Response
 from starlette.routing import Route
 
 from bridge.sandbox.auth import Permission
 from bridge.sandbox.box import Sandbox
-from bridge.sandbox.comments import compose, make_draft, present, uid_of
+from bridge.sandbox.comments import make_draft, present, uid_of
 from bridge.sandbox.endpoint import Call, Endpoint, route
 from bridge.sandbox.errors import bad_request, not_found
 from bridge.sandbox.shapes import DELETE_IDS_MAX
-from bridge.sandbox.store.comments import (
-    Draft,
-    delete_comments,
-    find_known,
-    forget_predictions,
-    insert_comment,
-    keys_of,
-    next_upload_ms,
-    rows_by_key,
-    update_comment,
-)
+from bridge.sandbox.store.comments import delete_comments, keys_of, rows_by_key
 from bridge.sandbox.store.database import transaction
-from bridge.sandbox.store.holders import Holder
+from bridge.sandbox.uploads import upload
 from bridge.sandbox.wire import decode_mail, ok, ok_raw
 
 EDIT = frozenset({Permission.EDIT_VERBATIMS})
@@ -35,35 +23,8 @@ async def sync(call: Call) -> Response:
     box = call.box
     uploads = call.json(box.shapes.sync, decode_mail)["comments"]
     source = box.holder("sources", call.path("owner"), call.path("source"))
-    drafts = [make_draft(upload) for upload in uploads]
-    counts: Counter[str] = Counter()
-    with transaction(box.db):
-        upload_ms = next_upload_ms(box.db, box.now_ms())
-        for draft in drafts:
-            counts[_upsert(box, source, draft, upload_ms)] += 1
-    box.warm()
-    by_kind = {"new": counts["new"], "unchanged": counts["unchanged"], "updated": counts["text"] + counts["properties"]}
-    if box.today:
-        by_kind |= {"updated_properties_only": counts["properties"], "updated_text_changed": counts["text"]}
-    return ok(**by_kind)
-
-
-def _upsert(box: Sandbox, source: Holder, draft: Draft, upload_ms: int) -> str:
-    """Returns what happened: new, unchanged, text, properties."""
-    known = find_known(box.db, source.key, draft.id)
-    if known is None:
-        doc = compose(source.id, draft, upload_ms, upload_ms)
-        insert_comment(box.db, source.key, uid_of(source.id, draft.id), draft, doc, upload_ms)
-        return "new"
-    if known.content_digest == draft.content_digest:
-        return "unchanged"
-    text_changed = known.text_digest != draft.text_digest
-    moves = text_changed and box.settings.redeliver_changed
-    doc = compose(source.id, draft, known.created_ms, upload_ms)
-    update_comment(box.db, known, draft, doc, upload_ms if moves else None)
-    if text_changed:
-        forget_predictions(box.db, [known.key])
-    return "text" if text_changed else "properties"
+    drafts = [make_draft(each) for each in uploads]
+    return ok(**upload(box, source, drafts))
 
 
 async def get(call: Call) -> Response:
