@@ -25,7 +25,7 @@ test: .venv/.installed ## everything a change must pass: check, then every test 
 	@kind=$$($(SCRIPTS)/real-neighbours.sh)
 	$(BIN)/python $(SCRIPTS)/fetch_helm.py >/dev/null || echo "helm cannot be had here: the chart's tests are skipped"
 	$(MAKE) check
-	BRIDGE_TEST_NEIGHBOURS=$$kind $(BIN)/pytest $(ARGS)
+	BRIDGE_TEST_NEIGHBOURS=$$kind $(BIN)/pytest --durations=10 --durations-min=5 $(ARGS)
 
 check: .venv/.installed ## formatting, lint, floors, types: all of them, then a verdict
 	@failed=

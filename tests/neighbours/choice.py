@@ -140,7 +140,7 @@ def _redis(data_dir: Path) -> Ledger:
 
 def what_ran() -> str:
     """`Apache Kafka 4.x.y, Redis 7.x.y`, or `not started`."""
-    return ", ".join(dict.fromkeys(f"{server.title} {server.version}" for server in started)) or "not started"
+    return ", ".join(sorted({f"{server.title} {server.version}" for server in started})) or "not started"
 
 
 def all_real() -> bool:
