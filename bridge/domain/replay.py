@@ -84,11 +84,13 @@ def failed(standing: Standing, error: str, now: datetime) -> Standing:
 def would_skip(pending: Batch, to_comment_created_at: datetime, now: datetime) -> bool:
     """A reset to that instant would pass over results nobody has got yet, so it needs `allow_skip`.
 
-    `pending` is what a fetch gives now. A result without a readable upload time counts as skipped: better asked once
-    too often.
+    `pending` is what a fetch gives now. A result without a readable upload time counts as skipped, and so does what may
+    lie behind a page of nothing but filtered comments: better asked once too often.
     """
     if to_comment_created_at > now:
         return True
+    if not pending.results:
+        return pending.is_full
     created = [parse_instant(created_at(result)) for result in pending.results[:1]]
     return any(instant is None or instant < to_comment_created_at for instant in created)
 

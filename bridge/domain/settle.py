@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
+from bridge.domain.decide import TOO_LARGE
 from bridge.domain.delivery import Delivery, MarkKey, Outcome, Receipt
 from bridge.domain.model import Batch, SequenceId
 
@@ -53,15 +54,23 @@ def acked_prefixes(receipts: Sequence[Receipt]) -> Iterable[MarkKey]:
     """The acked receipts of each partition up to its first one that is not.
 
     I9: what was acked behind a failure is sent again behind it, since order cannot be repaired downstream and a
-    repeat can, by its key (D4a).
+    repeat can, by its key (D4a). Behind a record that is too large nothing is: that one never comes to this partition,
+    it becomes a dead letter, and sending the others again would be a duplicate without a cause (I5).
     """
     broken: set[tuple[str, int]] = set()
     for receipt in receipts:
         place = (receipt.topic, receipt.partition)
+        if is_refused_for_size(receipt):
+            continue
         if receipt.outcome is not Outcome.ACKED:
             broken.add(place)
         elif place not in broken:
             yield receipt.mark
+
+
+def is_refused_for_size(receipt: Receipt) -> bool:
+    """The record fails alone and as often as it is sent as it is (I8)."""
+    return receipt.outcome is Outcome.FAILED and receipt.code == TOO_LARGE
 
 
 def _never_sent(delivery: Delivery) -> Receipt:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from bridge.domain.decide import Decision, decide
-from bridge.domain.delivery import Delivery, MarkKey, Outcome, Receipt
+from bridge.domain.delivery import Delivery, MarkKey, Receipt
 from bridge.domain.errors import Blocked, BridgeError, Retry, StopTrigger
 from bridge.domain.model import Batch, Generation
 from bridge.domain.plan import OnLedgerOutage, TriggerPlan
 from bridge.domain.poison import PoisonWatch
-from bridge.domain.settle import Held, Settled, settle
+from bridge.domain.settle import Held, Settled, is_refused_for_size, settle
 from bridge.ports import Clock, Ledger, Publisher, Source
 from bridge.signals import Signals
 
@@ -90,6 +90,7 @@ async def run_cycle(
         memory.poison = poison
         memory.refused.clear()
         if advanced:
+            memory.unmarked.clear()
             took_s = neighbours.clock.monotonic_s() - began_s
             signals.advanced(plan.name, batch, decision, len(to_send), took_s, generation)
         return Pass(batch=batch, decision=decision, receipts=receipts, advanced=advanced)
@@ -97,7 +98,9 @@ async def run_cycle(
 
 def watched_for_poison(plan: TriggerPlan, poison: PoisonWatch, batch: Batch, decision: Decision) -> PoisonWatch:
     """Stop before anything of the batch is sent when too large a share of the recent results is poisonous (I8)."""
-    watch = poison.after(len(batch.results), sum(decision.dead_letters.values()))
+    # A result that cannot go several ways is one poisonous result: the share is of results.
+    poisonous = {delivery.sequence_id for delivery in decision.deliveries if delivery.dead_letter_reason}
+    watch = poison.after(len(batch.results), len(poisonous))
     if plan.dead_letter and watch.is_over(plan.dead_letter.stop_when_share_over):
         reasons = ", ".join(f"{reason} {results}" for reason, results in sorted(decision.dead_letters.items()))
         raise StopTrigger(
@@ -129,8 +132,8 @@ async def mark(
 ) -> None:
     """Mark what was acked (I2), with what an earlier pass could not mark.
 
-    What cannot be marked now is remembered, so that a ledger outage between ack and mark repeats nothing as long as
-    this process lives.
+    What cannot be marked now is remembered until its batch is advanced past, so that a ledger outage between ack and
+    mark repeats nothing as long as this process lives (I5).
     """
     memory.unmarked.update(acked)
     if not memory.unmarked:
@@ -141,13 +144,14 @@ async def mark(
         if plan.on_ledger_outage is OnLedgerOutage.HOLD:
             raise
         signals.ledger_bypassed(plan.name, outage)
-    memory.unmarked.clear()
+    else:
+        memory.unmarked.clear()
 
 
 def remember(memory: Memory, receipts: Collection[Receipt]) -> None:
     """Note what the broker refuses for its size: sent as it is, it would hold the trigger for ever (I8)."""
     for receipt in receipts:
-        if receipt.outcome is Outcome.FAILED and receipt.code == "too_large":
+        if is_refused_for_size(receipt):
             memory.refused[receipt.mark] = receipt.code
 
 

@@ -124,7 +124,8 @@ class Supervisor:
         what a fetch raises.
         """
         worker = self.worker(name)
-        if not reset.allow_skip:
+        known_before = any(known.id == reset.id for known in worker.keeper.standing.resets)
+        if not (reset.allow_skip or known_before):
             await self._refuse_to_skip(worker, reset.to_comment_created_at)
 
         def opened(standing: Standing) -> Standing:
@@ -142,7 +143,7 @@ class Supervisor:
         return next(known for known in standing.resets if known.id == reset.id)
 
     async def _refuse_to_skip(self, worker: Worker, to_comment_created_at: datetime) -> None:
-        pending = await self._neighbours.source.fetch(worker.plan.ref, 1)
+        pending = await self._neighbours.source.fetch(worker.plan.ref, worker.plan.batch_size)
         if would_skip(pending, to_comment_created_at, self._neighbours.clock.now()):
             raise WouldSkipError(
                 f"results uploaded before {to_comment_created_at.isoformat()} have not been published yet"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 from bridge.domain.backoff import backoff_s, poll_wait_s
 from bridge.domain.errors import Blocked, BridgeError, Retry, StopTrigger, Throttled
@@ -17,6 +18,9 @@ from bridge.engine.cycle import Memory, Neighbours, Pass, run_cycle
 from bridge.engine.keeper import Keeper
 from bridge.engine.reset import reconcile
 from bridge.signals import Signals
+
+STAND_BY_S = 30.0
+"""A worker that stands by is woken by commands; it turns now and then all the same, for liveness to see."""
 
 
 class Worker:
@@ -98,7 +102,7 @@ class Worker:
         elif pause is not None:
             self._enter(State.PAUSED, f"paused by {pause.by}" + (f": {pause.reason}" if pause.reason else ""))
         self.status = replace(self.status, last_progress=self._clock.now(), next_attempt=None)
-        return self.plan.poll_interval_s
+        return STAND_BY_S
 
     async def _reconcile(self) -> None:
         reset = self.keeper.standing.open_reset
@@ -133,7 +137,9 @@ class Worker:
         if waiting:
             return 0.0
         self._enter(State.IDLE, "")
-        return poll_wait_s(self.plan.poll_interval_s, self._random())
+        wait_s = poll_wait_s(self.plan.poll_interval_s, self._random())
+        self.status = replace(self.status, next_attempt=self._clock.now() + timedelta(seconds=wait_s))
+        return wait_s
 
     def _back_off(self, error: BridgeError) -> float:
         failures = self.status.failures_in_a_row + 1

@@ -192,3 +192,37 @@ async def test_the_one_wide_line_of_a_batch_has_counts_and_no_text() -> None:
     (line,) = world.lines.events("batch_advanced")
     assert (line["results"], line["published"], line["skipped_duplicates"]) == (2, 2, 0)
     assert "secret" not in str(world.lines.lines)
+
+
+async def test_what_stands_behind_a_record_that_is_too_large_is_not_sent_again() -> None:
+    """I5: it was acked, nothing will come before it any more, and no receipt was unknown."""
+    world = World()
+    world.upload(3)
+    world.log.fates[0], world.log.codes[0] = FAILED, "too_large"
+    with pytest.raises(Retry):
+        await world.cycle()
+    await world.cycle()
+    assert (world.log.on("rpa.dead"), world.log.on("rpa.urgent")) == (["seq-1"], ["seq-2", "seq-3"])
+
+
+async def test_published_without_a_ledger_and_not_advanced_is_remembered_all_the_same() -> None:
+    """I5: a ledger outage and a lost advance together repeat nothing while the process lives."""
+    world = World(a_plan(on_ledger_outage=OnLedgerOutage.PUBLISH))
+    world.upload(3)
+    world.ledger.go_down()
+    world.source.fail_next("advance", times=2)
+    for _ in range(2):
+        with pytest.raises(Retry):
+            await world.cycle()
+    await world.cycle()
+    assert (world.pending, world.log.on("rpa.urgent")) == (0, sequence(1, 3))
+    assert not world.memory.unmarked
+
+
+async def test_one_result_that_is_poisonous_on_two_routes_is_one_poisonous_result() -> None:
+    """I8: the share is of results."""
+    world = World(a_plan({"urgent": "Urgent", "again": "Urgent"}, share=0.5, record_bytes_max=1_500))
+    world.upload(14)
+    world.upload(8, text="x" * 2_000)
+    await world.cycle()
+    assert (world.pending, len(world.log.on("rpa.dead"))) == (0, 16)

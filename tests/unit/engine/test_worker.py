@@ -11,7 +11,7 @@ import pytest
 from bridge.domain.errors import Blocked, Refused, Retry, Throttled
 from bridge.domain.model import TriggerName, TriggerRef
 from bridge.domain.standing import Pause, Reset, ResetPhase, Standing
-from bridge.domain.status import State
+from bridge.domain.status import State, is_stuck
 from bridge.engine.supervisor import ConflictError, UnknownTriggerError, WouldSkipError
 from tests.fakes.clock import START
 from tests.fakes.plans import REF, a_plan
@@ -337,3 +337,44 @@ async def test_a_retry_of_the_platform_without_end_never_stops_asking() -> None:
     async with world.running():
         await world.until(lambda: world.pending == 0, within_s=timedelta(days=1).total_seconds())
     assert len(world.lines.events("cycle_held")) < 10, "repeats get rarer"
+
+
+async def test_a_reset_behind_filtered_comments_does_not_pass_over_what_lies_behind_them() -> None:
+    """I4: a page of filtered comments alone does not say that nothing is waiting."""
+    world = World(a_plan(batch_size=2))
+    async with world.running() as supervisor:
+        await supervisor.pause(NAME, "operate", "")
+        world.upload(2, filtered=True)
+        world.upload(3)
+        with pytest.raises(WouldSkipError):
+            await supervisor.reset(NAME, a_reset(world.clock.now()))
+        await supervisor.resume(NAME, "operate")
+        await world.until(lambda: world.pending == 0)
+    assert world.log.on("rpa.urgent") == sequence(3, 5)
+
+
+async def test_a_reset_asked_for_again_is_that_reset_though_it_would_skip_now() -> None:
+    """One id is one reset, however often and however late it is asked for."""
+    world = World()
+    world.upload(3)
+    async with world.running() as supervisor:
+        await world.until(lambda: world.pending == 0)
+        late = a_reset(world.clock.now(), "late")
+        await supervisor.reset(NAME, late)
+        await world.until(lambda: supervisor.worker(NAME).keeper.standing.open_reset is None)
+        await supervisor.pause(NAME, "operate", "")
+        await supervisor.reset(NAME, a_reset(EARLY, "early"))
+        await world.until(lambda: world.pending == 3)
+        assert (await supervisor.reset(NAME, late)).phase is ResetPhase.DONE
+
+
+@pytest.mark.parametrize("paused", [False, True])
+async def test_a_long_rest_is_not_taken_for_a_hung_worker(paused: bool) -> None:
+    """Liveness is progress: resting until the next poll is that, however far it is."""
+    world = World(replace(a_plan(), poll_interval_s=3600.0))
+    async with world.running() as supervisor:
+        if paused:
+            await supervisor.pause(NAME, "operate", "")
+        for _ in range(30):
+            await world.clock.sleep(240.0)
+            assert not is_stuck(world.worker(supervisor).status, world.clock.now())
