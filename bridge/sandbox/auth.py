@@ -10,6 +10,7 @@ class Permission(StrEnum):
     """The documents' own words of 2020; today's words are read as the same permissions."""
 
     VIEW_SOURCES = "View sources"
+    VIEW_SENSITIVE = "View sensitive properties"
     SOURCES_ADMIN = "Sources admin"
     VIEW_LABELS = "View labels"
     REVIEW_LABELS = "Review and label"
@@ -58,10 +59,17 @@ class TokenBook:
 
     def check(self, authorization: str | None, needed: frozenset[Permission]) -> None:
         """Raises ApiError 401 for no or a wrong token, 403 for one that may not."""
-        scheme, _, token = (authorization or "").partition(" ")
-        held = self._tokens.get(token.strip()) if scheme.lower() == "bearer" else None
+        held = self._find(authorization)
         if held is None:
             raise ApiError(401, "401 Unauthorized: a valid access token is required")
         missing = sorted(needed - held)
         if missing:
             raise ApiError(403, f"403 Forbidden: missing permissions: {', '.join(missing)}")
+
+    def held(self, authorization: str | None) -> frozenset[Permission]:
+        """Empty for a token that is not known."""
+        return self._find(authorization) or frozenset()
+
+    def _find(self, authorization: str | None) -> frozenset[Permission] | None:
+        scheme, _, token = (authorization or "").partition(" ")
+        return self._tokens.get(token.strip()) if scheme.lower() == "bearer" else None

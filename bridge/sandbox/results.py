@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from bridge.sandbox.box import Sandbox
-from bridge.sandbox.comments import present
 from bridge.sandbox.learning.model import LabelPath, unpack
 from bridge.sandbox.pages import Page, Reader
 from bridge.sandbox.positions import encode_position
 from bridge.sandbox.predictor import LoadedModel, cleared
+from bridge.sandbox.shown import Hidden, shown_doc
 from bridge.sandbox.store.comments import Row
 from bridge.sandbox.store.holders import Holder
 from bridge.sandbox.store.triggers import Trigger
@@ -30,14 +30,14 @@ async def predicted_rows(box: Sandbox, reader: Reader, rows: list[Row]) -> list[
     return rows if reader.model < 0 else await box.predictor.fill(reader.model, rows)
 
 
-async def fetch_answer(box: Sandbox, dataset: Holder, reader: Reader, page: Page) -> bytes:
+async def fetch_answer(box: Sandbox, dataset: Holder, reader: Reader, page: Page, hidden: Hidden) -> bytes:
     """Spliced from stored JSON, so that a page costs little more than its bytes."""
     rows = await predicted_rows(box, reader, page.rows)
     loaded = None if reader.model < 0 else box.predictor.loaded(reader.model)
     thresholds = thresholds_of(reader.trigger)
     results = []
     for row in rows:
-        doc = present(row.doc, row.attachments, row.annotated, today=box.today)
+        doc = shown_doc(row, hidden, today=box.today)
         parts = [b'{"comment":', doc]
         if loaded is not None:
             parts += [b',"entities":', entities_json(box, dataset, row)]
@@ -72,12 +72,12 @@ def _entity_2020(entity: dict[str, Any]) -> dict[str, Any]:
     return {"formatted_value": entity["formatted_value"], "kind": entity["kind"], "span": span}
 
 
-async def results_answer(box: Sandbox, dataset: Holder, reader: Reader, page: Page) -> bytes:
+async def results_answer(box: Sandbox, dataset: Holder, reader: Reader, page: Page, hidden: Hidden) -> bytes:
     rows = await predicted_rows(box, reader, page.rows)
     loaded = None if reader.model < 0 else box.predictor.loaded(reader.model)
     results = []
     for row in rows:
-        doc = present(row.doc, row.attachments, row.annotated, today=box.today)
+        doc = shown_doc(row, hidden, today=box.today)
         shown: dict[str, Any] = {"comment": msgspec.Raw(doc), "continuation": encode_position(row.position)}
         if loaded is not None:
             shown["prediction"] = _prediction(box, dataset, loaded, reader, row)

@@ -13,7 +13,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bridge.sandbox.box import Sandbox, open_sandbox
 from bridge.sandbox.errors import ApiError
-from bridge.sandbox.routes import admin, comments, datasets, labels, predictions, raw_emails, session, sources, triggers
+from bridge.sandbox.routes import (
+    admin,
+    comments,
+    datasets,
+    labels,
+    predictions,
+    private,
+    raw_emails,
+    session,
+    sources,
+    triggers,
+    validation,
+)
 from bridge.sandbox.settings import Settings
 from bridge.sandbox.wire import error_response
 
@@ -59,7 +71,19 @@ def create_app(settings: Settings) -> Starlette:
 
 def _routes(box: Sandbox) -> list[BaseRoute]:
     # Longer paths first: `/sources/x/y/sync` is no source of three segments.
-    groups = (admin, session, labels, predictions, raw_emails, triggers, comments, datasets, sources)
+    groups = (
+        admin,
+        session,
+        private,
+        labels,
+        predictions,
+        validation,
+        raw_emails,
+        triggers,
+        comments,
+        datasets,
+        sources,
+    )
     return [each for group in groups for each in group.routes(box)]
 
 

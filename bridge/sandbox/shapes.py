@@ -148,6 +148,14 @@ def comment_filter(profile: Profile) -> Schema:
     )
 
 
+def source_filter(profile: Profile) -> Schema:
+    """The dimensions that ask for the comment alone: a source knows nothing of labels and exceptions."""
+    known = comment_filter(profile)["properties"]
+    return closed(
+        {name: known[name] for name in ("user_properties", "timestamp", "sources", "messages") if name in known}
+    )
+
+
 def trigger_fields(profile: Profile) -> dict[str, Any]:
     threshold = closed(
         {"name": LABEL_NAME, "threshold": {"type": "number", "minimum": 0, "maximum": 1}}, "name", "threshold"
@@ -283,6 +291,10 @@ class Shapes:
     predict_raw_emails: Shape
     sync_raw_emails: Shape
     comment: Shape
+    put_comments: Shape
+    statistics: Shape
+    label_validation: Shape
+    refresh_permissions: Shape
 
 
 @cache
@@ -302,7 +314,9 @@ def make_shapes(profile: Profile, sync_max: int) -> Shapes:
         {"uid": {"type": "string"}, "metadata": closed({"type": {"type": "string"}}, "type")}, "uid", "metadata"
     )
     annotation = closed({"comment_uid": {"type": "string"}, "labels": ASSIGNED}, "comment_uid", "labels")
-    labelling = closed({"assigned": ASSIGNED, "dismissed": ASSIGNED})
+    one_labelling = {"assigned": ASSIGNED, "dismissed": ASSIGNED}
+    grouped = closed({"group": {"type": "string", "enum": ["default"]}, **one_labelling}, "group")
+    labelling: Schema = {"anyOf": [closed(one_labelling), listed(grouped, 1, 1)]}
     keys = ("trigger", "stream")
     asked = prediction_fields(profile)
     own_id = {} if profile is Profile.Y2020 else {"comment_id": {"type": "string", "pattern": COMMENT_ID_TODAY}}
@@ -327,5 +341,9 @@ def make_shapes(profile: Profile, sync_max: int) -> Shapes:
         predict_raw_emails=Shape(closed({**seen_mail, **asked}, *tagged)),
         sync_raw_emails=Shape(closed(kept_mail, *tagged)),
         comment=Shape(comment(profile)),
+        put_comments=Shape(closed({"comments": listed(comment(profile), 0, sync_max)}, "comments")),
+        statistics=Shape(closed({"comment_filter": source_filter(profile)})),
+        label_validation=Shape(closed({"label": NAME_OR_PATH}, "label")),
+        refresh_permissions=Shape(closed({})),
         predict_comments=Shape(closed({"uids": listed({"type": "string"}, 0, PREDICT_MAX), **asked}, "uids")),
     )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, precision_recall_curve
 from sklearn.svm import LinearSVC
 
 from bridge.sandbox.learning.features import fit_features
@@ -23,6 +23,7 @@ NEWTON_STEPS_MAX = 100
 NEWTON_GAIN_MIN = 1e-9
 STEP_MIN = 1e-6
 DECIDED_AT = 0.5
+CURVE_POINTS_MAX = 32
 POLARITY_EXAMPLES_MIN = 2
 
 Booleans = NDArray[np.bool_]
@@ -145,4 +146,16 @@ def _figures(path: LabelPath, hits: Booleans, chances: Floats) -> dict[str, Any]
         "precision": right / int(decided.sum()) if decided.any() else None,
         "recall": right / int(hits.sum()),
         "average_precision": float(average_precision_score(hits, chances)),
+        "curve": _curve(hits, chances),
+    }
+
+
+def _curve(hits: Booleans, chances: Floats) -> dict[str, list[float]]:
+    """Precision and recall at thresholds spread over those where they change, the lowest first."""
+    precisions, recalls, thresholds = precision_recall_curve(hits, chances)
+    spread = np.unique(np.linspace(0, len(thresholds) - 1, CURVE_POINTS_MAX).round().astype(int))
+    return {
+        "thresholds": [float(value) for value in thresholds[spread]],
+        "precisions": [float(value) for value in precisions[spread]],
+        "recalls": [float(value) for value in recalls[spread]],
     }

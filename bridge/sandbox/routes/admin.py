@@ -111,7 +111,10 @@ def _show_model(record: ModelRecord) -> dict[str, Any]:
         "version": record.version,
         "trained_at": print_ms(record.trained_ms),
         "pinned_at": None if pinned is None else print_ms(pinned),
-        **record.summary,
+        "examples": record.summary["examples"],
+        "labels": [
+            {name: fact for name, fact in label.items() if name != "curve"} for label in record.summary["labels"]
+        ],
     }
 
 

@@ -5,14 +5,15 @@ from starlette.routing import Route
 
 from bridge.sandbox.auth import Permission
 from bridge.sandbox.box import Sandbox
-from bridge.sandbox.comments import make_draft, present, uid_of
+from bridge.sandbox.comments import make_draft, uid_of
 from bridge.sandbox.endpoint import Call, Endpoint, route
 from bridge.sandbox.errors import bad_request, not_found
 from bridge.sandbox.shapes import DELETE_IDS_MAX
+from bridge.sandbox.shown import shown_comment
 from bridge.sandbox.store.comments import delete_comments, keys_of, rows_by_key
 from bridge.sandbox.store.database import transaction
 from bridge.sandbox.uploads import upload
-from bridge.sandbox.wire import decode_mail, ok, ok_raw
+from bridge.sandbox.wire import decode_mail, ok
 
 EDIT = frozenset({Permission.EDIT_VERBATIMS})
 VIEW = frozenset({Permission.VIEW_SOURCES})
@@ -35,8 +36,7 @@ async def get(call: Call) -> Response:
     if not keys:
         raise not_found(f"comment {uid_of(source.id, comment_id)}")
     (row,) = rows_by_key(box.db, keys, -1, -1)
-    doc = present(row.doc, row.attachments, row.annotated, today=box.today)
-    return ok_raw(b'{"status":"ok","comment":' + doc + b"}")
+    return ok(comment=shown_comment(call, row))
 
 
 async def delete(call: Call) -> Response:

@@ -45,7 +45,8 @@ async def sync_annotations(call: Call) -> Response:
 async def label_one(call: Call) -> Response:
     """The private route; what was dismissed teaches nothing here that an annotation without it does not."""
     box = call.box
-    labelling = call.json(box.shapes.labelling)["labelling"]
+    given = call.json(box.shapes.labelling)["labelling"]
+    labelling = given[0] if isinstance(given, list) else given
     dataset = box.holder("datasets", call.path("owner"), call.path("dataset"))
     assigned = [_normal(label) for label in labelling.get("assigned", [])]
     key = _key(box, call.path("uid"))

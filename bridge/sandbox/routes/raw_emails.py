@@ -11,11 +11,12 @@ from starlette.routing import Route
 
 from bridge.sandbox.auth import Permission
 from bridge.sandbox.box import Sandbox
-from bridge.sandbox.comments import make_draft, present
+from bridge.sandbox.comments import make_draft
 from bridge.sandbox.endpoint import Call, Endpoint, route
 from bridge.sandbox.errors import ApiError
 from bridge.sandbox.rawmail import comment_of, document_of, read_mail
 from bridge.sandbox.routes.predictions import SEE, addressed, by_document, find, read_asked
+from bridge.sandbox.shown import shown_comments
 from bridge.sandbox.store.comments import keys_of, rows_by_key
 from bridge.sandbox.store.holders import Holder
 from bridge.sandbox.uploads import upload
@@ -35,7 +36,7 @@ async def sync(call: Call) -> Response:
     uploads = await asyncio.to_thread(_comments, box, body["documents"], overrides)
     drafts = [make_draft(each) for each in uploads]
     counts = upload(box, source, drafts)
-    more = {"comments": _shown(box, source, [draft.id for draft in drafts])} if body.get("include_comments") else {}
+    more = {"comments": _shown(call, source, [draft.id for draft in drafts])} if body.get("include_comments") else {}
     return ok(**counts, **more)
 
 
@@ -61,10 +62,9 @@ def _comment(box: Sandbox, number: int, document: Mapping[str, Any], overrides: 
     return comment
 
 
-def _shown(box: Sandbox, source: Holder, ids: Sequence[str]) -> list[msgspec.Raw]:
-    keys = keys_of(box.db, source.key, ids)
-    rows = rows_by_key(box.db, [keys[each] for each in ids], -1, -1)
-    return [msgspec.Raw(present(row.doc, row.attachments, row.annotated, today=box.today)) for row in rows]
+def _shown(call: Call, source: Holder, ids: Sequence[str]) -> list[msgspec.Raw]:
+    keys = keys_of(call.box.db, source.key, ids)
+    return shown_comments(call, rows_by_key(call.box.db, [keys[each] for each in ids], -1, -1))
 
 
 async def predict(call: Call) -> Response:

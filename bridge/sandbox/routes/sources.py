@@ -10,7 +10,10 @@ from bridge.sandbox.auth import Permission
 from bridge.sandbox.box import Sandbox
 from bridge.sandbox.endpoint import Call, Endpoint, route
 from bridge.sandbox.errors import ApiError, bad_request
+from bridge.sandbox.filters import Facts, compile_filter, view_of
+from bridge.sandbox.positions import BEGINNING, Position
 from bridge.sandbox.shapes import NAME_PATTERN, OWNER_PATTERN
+from bridge.sandbox.store.comments import count_comments, walk
 from bridge.sandbox.store.database import transaction
 from bridge.sandbox.store.holders import Holder, delete_source, find_by_name, insert_holder, list_holders, update_holder
 from bridge.sandbox.times import print_ms
@@ -19,6 +22,8 @@ from bridge.sandbox.wire import ok
 VIEW = frozenset({Permission.VIEW_SOURCES})
 ADMIN = frozenset({Permission.SOURCES_ADMIN})
 DEFAULTS = {"title": "", "description": "", "language": "en", "should_translate": False, "sensitive_properties": []}
+COUNT_CHUNK = 256
+"""Comments read at a time while they are counted."""
 DEFAULTS_TODAY = {"bucket_id": None, "_kind": "unknown"}
 
 
@@ -63,6 +68,19 @@ async def get(call: Call) -> Response:
     return ok(source=present(call.box, call.box.holder("sources", call.path("owner"), call.path("source"))))
 
 
+async def statistics(call: Call) -> Response:
+    """How many comments of the source pass the filter."""
+    box = call.box
+    comment_filter = call.json(box.shapes.statistics).get("comment_filter", {})
+    source = box.holder("sources", call.path("owner"), call.path("source"))
+    everything = count_comments(box.db, [source.key], Position(BEGINNING.ms, b""))
+    if not comment_filter:
+        return ok(statistics={"num_comments": everything})
+    passes = compile_filter(comment_filter)
+    rows = walk(box.db, [source.key], Position(BEGINNING.ms, b""), -1, -1, COUNT_CHUNK)
+    return ok(statistics={"num_comments": sum(passes(Facts(comment=view_of(row.doc))) for row in rows)})
+
+
 async def create(call: Call) -> Response:
     owner, name, box = call.path("owner"), call.path("source"), call.box
     fields = call.json(box.shapes.source_create)["source"]
@@ -98,6 +116,7 @@ def routes(box: Sandbox) -> list[Route]:
         route("GET", base + "/{owner}", Endpoint(box, "list_sources", VIEW, list_or_get_by_id)),
         route("DELETE", base + "/{owner}", Endpoint(box, "delete_source", ADMIN, delete)),
         route("GET", base + "/{owner}/{source}", Endpoint(box, "get_source", VIEW, get)),
+        route("POST", base + "/{owner}/{source}/statistics", Endpoint(box, "statistics", VIEW, statistics)),
         route("PUT", base + "/{owner}/{source}", Endpoint(box, "create_source", ADMIN, create)),
         route("POST", base + "/{owner}/{source}", Endpoint(box, "update_source", ADMIN, update)),
     ]

@@ -13,6 +13,7 @@ from bridge.sandbox.positions import BEGINNING, Position, decode_position, encod
 from bridge.sandbox.results import fetch_answer, results_answer
 from bridge.sandbox.settings import StaleAdvance, StartAt
 from bridge.sandbox.shapes import EXCEPTIONS_MAX, FETCH_MAX
+from bridge.sandbox.shown import hidden_from
 from bridge.sandbox.store.comments import key_of_uid
 from bridge.sandbox.store.database import transaction
 from bridge.sandbox.store.holders import Holder
@@ -139,7 +140,7 @@ async def fetch(call: Call) -> Response:
         filtered=page.filtered,
         served=[encode_position(row.position) for row in page.rows],
     )
-    body = await fetch_answer(box, dataset, reader, page)
+    body = await fetch_answer(box, dataset, reader, page, hidden_from(call))
     box.last_pages[trigger.key] = body
     return ok_raw(body)
 
@@ -158,7 +159,7 @@ async def results(call: Call) -> Response:
         filtered=page.filtered,
         served=[encode_position(row.position) for row in page.rows],
     )
-    body = await results_answer(box, dataset, reader, page)
+    body = await results_answer(box, dataset, reader, page, hidden_from(call))
     box.last_pages[trigger.key] = body
     return ok_raw(body)
 

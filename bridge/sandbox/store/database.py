@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bridge.sandbox.store.listing import INDEX
+
 FORMAT_VERSION = 1
 """Kept in the file's `user_version`; a file of another version is refused, not guessed at."""
 
@@ -70,6 +72,7 @@ def open_database(path: Path) -> sqlite3.Connection:
             db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {FORMAT_VERSION}; COMMIT;")
         elif version != FORMAT_VERSION:
             raise ValueError(f"{path} has format {version}, this sandbox reads format {FORMAT_VERSION}")
+        db.execute(INDEX)
     except BaseException:
         db.close()
         raise
