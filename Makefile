@@ -45,7 +45,10 @@ demo: .venv/.installed ## the whole thing on this machine; ARGS="--once --json",
 	esac
 
 bench: .venv/.installed ## benchmarks, timed on this machine
-	@$(BIN)/pytest tests/bench $(ARGS)
+	@for each in $$(cd tests/bench && ls *_bench.py); do
+	  echo "$$each"
+	  $(BIN)/python -m tests.bench.$${each%.py} $(ARGS)
+	done
 
 chart: .venv/.installed ## lints, renders and validates the chart, and reads it back with the product's own loader
 	@BRIDGE_HELM=$$($(BIN)/python $(SCRIPTS)/fetch_helm.py) BRIDGE_REQUIRE_HELM=1 $(BIN)/pytest tests/chart $(ARGS)

@@ -40,18 +40,14 @@ class Read:
         return int(self.headers["ce_generation"])
 
 
-async def read_topics(bootstrap_servers: str, topics: Sequence[str]) -> list[Read]:
+async def read_topics(bootstrap_servers: str, topics: Sequence[str], partitions_each: int) -> list[Read]:
     """Every record up to the ends of now, read_committed, in the order of topic, partition and offset."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap_servers, isolation_level="read_committed", enable_auto_commit=False
     )
     await consumer.start()
     try:
-        partitions = [
-            TopicPartition(topic, number)
-            for topic in topics
-            for number in sorted(consumer.partitions_for_topic(topic) or await _known(consumer, topic))
-        ]
+        partitions = [TopicPartition(topic, number) for topic in topics for number in range(partitions_each)]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         await consumer.seek_to_beginning()
@@ -62,12 +58,6 @@ async def read_topics(bootstrap_servers: str, topics: Sequence[str]) -> list[Rea
         return sorted(found, key=lambda read: (read.topic, read.partition, read.offset))
     finally:
         await consumer.stop()
-
-
-async def _known(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    await consumer._client.add_topic(topic)
-    known: set[int] = consumer._client.cluster.partitions_for_topic(topic) or set()
-    return known
 
 
 def _read(message: Any) -> Read:

@@ -52,7 +52,7 @@ def with_password(url: str, password: str) -> str:
 # The format (D17)
 
 RECORDED_RING = [f"bridge:1:{{org1/collateral/dispute}}:{slot}".encode() for slot in range(4)]
-RECORDED_MARK = bytes.fromhex("ba84723a6c9f7f9f8ce33513053fea42")
+RECORDED_MARK = bytes.fromhex("469ebb222419eb6570e337ec4353af32")
 
 
 def test_the_recorded_delivery_still_has_its_mark() -> None:
