@@ -9,12 +9,14 @@ from itertools import islice
 from typing import Annotated
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Response
 
 from bridge import __version__
 from bridge.app.admin import problems
 from bridge.app.admin.auth import Gate, Role, Tokens
 from bridge.app.admin.health import Ping, health_routes
+from bridge.app.admin.limits import BodyLimit
+from bridge.app.admin.problems import AsciiJSON, CodedError
 from bridge.app.admin.views import (
     ExplainRequest,
     PauseRequest,
@@ -48,6 +50,7 @@ def create_admin(parts: AdminParts) -> FastAPI:
     """The ASGI application; it runs in the event loop of the workers."""
     app = FastAPI(title="bridge admin API", version=__version__)
     problems.install(app)
+    app.add_middleware(BodyLimit)
     app.include_router(health_routes(parts.supervisor, parts.pings, parts.clock))
     app.include_router(_read_routes(parts))
     app.include_router(_reset_routes(parts))
@@ -96,7 +99,7 @@ def _reset_routes(parts: AdminParts) -> APIRouter:
         for known in standing.resets:
             if known.id == reset_id:
                 return ResetView.of(name, known)
-        raise HTTPException(404, f"trigger {name!r} has no reset {reset_id!r}")
+        raise CodedError(404, "unknown_reset", f"trigger {name!r} has no reset {reset_id!r}")
 
     return router
 
@@ -104,13 +107,14 @@ def _reset_routes(parts: AdminParts) -> APIRouter:
 def _explain_routes(parts: AdminParts) -> APIRouter:
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(Gate(parts.tokens, Role.READ))])
 
-    @router.post("/triggers/{name}/explain")
-    async def explain_result(name: str, request: ExplainRequest) -> dict[str, object]:
+    @router.post("/triggers/{name}/explain", response_model=dict[str, object])
+    async def explain_result(name: str, request: ExplainRequest) -> AsciiJSON:
         worker = parts.supervisor.worker(TriggerName(name))
         result = parts.decode(json.dumps(request.result).encode())
         if isinstance(result, Undecodable):
-            raise HTTPException(422, f"this is not a result: {result.reason}; it would become a dead letter")
-        return explanation_as_json(explain(worker.plan.rules, result))
+            detail = f"this is not a result: {result.reason}; it would become a dead letter"
+            raise CodedError(422, "not_a_result", detail)
+        return AsciiJSON(explanation_as_json(explain(worker.plan.rules, result)))
 
     return router
 

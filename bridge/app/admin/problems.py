@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -10,11 +11,28 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from typing_extensions import override
 
 from bridge.domain.errors import BridgeError
 from bridge.engine.supervisor import ConflictError, UnknownTriggerError, WouldSkipError
 
 MEDIA_TYPE = "application/problem+json"
+
+
+class CodedError(HTTPException):
+    """One with a code of its own, where the status says too little to branch on."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(status, detail)
+        self.code = code
+
+
+class AsciiJSON(JSONResponse):
+    """What quotes the platform or a caller may hold a lone surrogate, which no UTF-8 can: it stays an escape."""
+
+    @override
+    def render(self, content: object) -> bytes:
+        return json.dumps(content, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 def problem(
@@ -28,7 +46,7 @@ def problem(
         "detail": detail,
         **more,
     }
-    return JSONResponse(jsonable_encoder(body), status, dict(headers or {}), media_type=MEDIA_TYPE)
+    return AsciiJSON(jsonable_encoder(body), status, dict(headers or {}), media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -57,5 +75,11 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> JSONResponse:
-        code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+        phrase = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+        code = error.code if isinstance(error, CodedError) else phrase
         return problem(error.status_code, code, str(error.detail), error.headers)
+
+    @app.exception_handler(Exception)
+    async def defect(_: Request, __: Exception) -> JSONResponse:
+        # The server logs the exception; what it says of our insides is not for the caller (I10).
+        return problem(500, "internal", "a defect of the bridge, see its log")

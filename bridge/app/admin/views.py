@@ -13,7 +13,10 @@ from bridge.domain.status import Status
 
 
 def _as_utc(instant: datetime) -> datetime:
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    try:
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("in UTC this lies outside of the years 1 to 9999") from error
 
 
 Instant = Annotated[datetime, AfterValidator(_as_utc)]
