@@ -11,16 +11,19 @@ import sqlite3
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bridge.sandbox.auth import ALL_PERMISSIONS, Permission, parse_permissions
 from bridge.sandbox.endpoint import TRANSPORT_KEY
+from bridge.sandbox.openapi import document
 from bridge.sandbox.server import create_app
 from bridge.sandbox.settings import DEFAULT_TOKEN, Profile, Settings, StaleAdvance, StartAt
 
@@ -94,6 +97,14 @@ async def _serve(settings: Settings, host: str, port: int) -> None:
     await server.serve()
 
 
+async def _print_openapi(settings: Settings) -> None:
+    """The document as it would be served, without touching the file."""
+    app = create_app(replace(settings, db=Path(":memory:"), log_file=None))
+    routes = [each for each in app.routes if isinstance(each, Route)]
+    sys.stdout.write(json.dumps(document(settings.profile, app.state.sandbox.shapes, routes), indent=2) + "\n")
+    await app.state.sandbox.close()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="bridge sandbox",
@@ -113,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         "--redeliver-changed", action="store_true", help="a changed text comes again, as a new sequence"
     )
     parser.add_argument("--no-warm", action="store_true", help="predict only what is fetched")
+    parser.add_argument("--openapi", action="store_true", help="print the OpenAPI document of the profile and end")
     return parser
 
 
@@ -144,7 +156,7 @@ def main(argv: list[str] | None = None) -> int:
             warm=not args.no_warm,
             log_file=args.log,
         )
-        asyncio.run(_serve(settings, args.host, args.port))
+        asyncio.run(_print_openapi(settings) if args.openapi else _serve(settings, args.host, args.port))
     except (OSError, ValueError, sqlite3.Error) as error:
         sys.stderr.write(f"bridge sandbox: {error}\n")
         return EXIT_USAGE

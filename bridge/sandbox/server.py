@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bridge.sandbox.box import Sandbox, open_sandbox
 from bridge.sandbox.errors import ApiError
+from bridge.sandbox.openapi import openapi_route
 from bridge.sandbox.routes import (
     admin,
     comments,
@@ -84,7 +85,8 @@ def _routes(box: Sandbox) -> list[BaseRoute]:
         datasets,
         sources,
     )
-    return [each for group in groups for each in group.routes(box)]
+    routes = [each for group in groups for each in group.routes(box)]
+    return [openapi_route(box, routes), *routes]
 
 
 @asynccontextmanager
