@@ -1,8 +1,9 @@
 """The predict routes: thresholds, labels by name, versions, entities."""
 
+from pathlib import Path
 from typing import Any
 
-from tests.sandbox.driver import DATASET, Driver, comment, mail_labels, mails
+from tests.sandbox.driver import DATASET, Driver, FixedClock, comment, mail_labels, mails
 
 COUNT = 24
 TRADE, SETTLEMENT, FEE, REFUND = ["Trade"], ["Trade", "Settlement"], ["Fee"], ["Fee", "Refund"]
@@ -133,3 +134,18 @@ async def test_a_translation_without_its_language_is_refused(each: Driver) -> No
     broken = {"messages": [{"body": {"text": "a", "translated_from": "b"}}]}
     message = await each.refused(400, "POST", f"{DATASET}/labellers/{version}/predict", {"documents": [broken]})
     assert "language" in message
+
+
+async def test_a_pinned_version_says_the_same_after_newer_training_and_a_restart(tmp_path: Path) -> None:
+    driver = Driver(tmp_path / "kept.sqlite", FixedClock())
+    version = await trained(driver)
+    body = {"documents": [document(), document("refund")], "threshold": 0}
+    path = f"{DATASET}/labellers/{version}/predict"
+    before = (await driver.send("POST", path, body)).content
+    await driver.annotate({"0000": [{"name": ["Else"]}], "0002": [{"name": ["Else"]}]})
+    await driver.train_and_pin()
+    assert (await driver.send("POST", path, body)).content == before
+    await driver.close()
+    driver = Driver(tmp_path / "kept.sqlite", FixedClock())
+    assert (await driver.send("POST", path, body)).content == before
+    await driver.close()
