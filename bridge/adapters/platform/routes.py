@@ -23,6 +23,10 @@ class Routes:
         """The collection: create, list."""
         return f"{self._base}/api/v1/datasets/{_segment(project)}/{_segment(dataset)}/{self._segment}"
 
+    def below(self, *segments: str, family: str = "v1") -> str:
+        """A path of names and fixed words under `/api/<family>`; every part is one segment."""
+        return "/".join((f"{self._base}/api", family, *map(_segment, segments)))
+
     def trigger(self, ref: TriggerRef, action: str = "") -> str:
         """One trigger, or an action on it."""
         one = f"{self.triggers(ref.project, ref.dataset)}/{_segment(ref.trigger)}"
