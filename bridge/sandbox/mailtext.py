@@ -2,7 +2,9 @@
 
 import re
 
-from inscriptis import get_text
+from inscriptis.html_engine import Inscriptis
+from lxml import etree
+from lxml.html import HTMLParser, document_fromstring
 from mailparser_reply import EmailReplyParser
 
 from bridge.sandbox.wire import clean_text
@@ -13,12 +15,25 @@ TEXT_CHARS_MAX = 65536
 LINE_CHARS_MAX = 300
 """The splitter's expressions take cubic time in the length of a line, so longer ones are kept from it."""
 _HELD = re.compile("\ue000(\\d+)\ue001")
+_XML_HEAD = re.compile(r"^\s*<\?xml[^>]*>")
 _BLANK_RUN = re.compile(r"\n{3,}")
 
 
 def html_to_text(html: str) -> str:
-    """The text a reader would see, laid out in lines; empty where the parser finds none."""
-    return str(get_text(clean_text(html))).strip("\n")
+    """The text a reader would see, laid out in lines; of nesting too deep to lay out, the bare texts line by line."""
+    plain = _XML_HEAD.sub("", clean_text(html)).strip()
+    # Without huge_tree the parser drops in silence whatever lies deeper than 254 levels, as long threads do.
+    parser = HTMLParser(huge_tree=True)
+    try:
+        tree = document_fromstring(plain, parser=parser)
+    except etree.ParserError:
+        # Nothing in it that the parser takes for a document.
+        tree = document_fromstring(f"<pre>{plain}</pre>", parser=parser)
+    try:
+        return str(Inscriptis(tree).get_text()).strip("\n")
+    except RecursionError:
+        etree.strip_elements(tree, "script", "style", "head", etree.Comment, with_tail=False)
+        return "\n".join(text.strip() for text in tree.itertext() if text.strip())
 
 
 def split_mail(text: str) -> tuple[str, str]:

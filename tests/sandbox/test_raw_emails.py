@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.sandbox.mailtext import split_mail
+from bridge.sandbox.mailtext import html_to_text, split_mail
 from bridge.sandbox.rawmail import document_of, read_mail
 from tests.sandbox.driver import DATASET, SOURCE, Driver, mail_labels, mails
 
@@ -307,6 +307,29 @@ async def test_every_message_of_cpythons_own_tests_is_taken_or_refused_with_a_re
             assert (response.status_code, answer["status"]) == (422, "error"), path.name
             assert re.match(r"document 0: \w", answer["message"])
     assert taken >= len(messages) // 2
+
+
+@pytest.mark.parametrize("depth", [10, 250, 300, 1000, 2000])
+def test_no_text_is_lost_in_deeply_nested_html(depth: int) -> None:
+    html = "<style>p{}</style>" + "".join(f"<div><!-- no -->t{level}" for level in range(depth))
+    assert html_to_text(html).split() == [f"t{level}" for level in range(depth)]
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("", ""),
+        (" ", ""),
+        ("<", "<"),
+        ("<!-- only -->", ""),
+        ("<?xml version='1.0' encoding='utf-16'?><p>ä</p>", "ä"),
+        ("<html><head><title>no</title></head><body>a<br>b", "a\nb"),
+        ("<ul><li>x<li>y</ul>", "  * x\n  * y"),
+        ("\ud800<p>x", "\ufffd\n\nx"),
+    ],
+)
+def test_odd_html_is_read_too(html: str, text: str) -> None:
+    assert html_to_text(html) == text
 
 
 MAIL_WORDS = st.sampled_from(
