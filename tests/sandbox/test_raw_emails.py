@@ -350,3 +350,17 @@ def test_no_text_holds_the_reader_up(unit: str) -> None:
     began = time.process_time()
     split_mail(unit * (65536 // len(unit)))
     assert time.process_time() - began < 5
+
+
+HTML_WORDS = st.sampled_from(
+    "<p> </p> <table> <td> <tr> <br > <!-- --> <pre> <![CDATA[ &amp; &#0; &#xd800; <ul> <li> <a ' <?xml ?> <style>".split()
+    + list("\x00\x0b\ud800äx ")
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(st.text(max_size=100), st.lists(HTML_WORDS, max_size=40).map("".join)))
+def test_any_html_is_read(html: str) -> None:
+    document = {"raw_email": {"headers": {"raw": ""}, "body": {"html": html}}}
+    (message,) = document_of(read_mail(document["raw_email"]), document)["messages"]
+    message["body"]["text"].encode()
