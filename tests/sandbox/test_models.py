@@ -197,13 +197,13 @@ async def test_a_changed_text_is_predicted_anew(each: Driver) -> None:
     assert comment_row == (1,), "what was kept for the old text is gone"
 
 
-async def test_a_comment_of_many_long_messages_or_none_is_predicted(each: Driver) -> None:
+async def test_a_comment_of_many_long_messages_or_none_is_predicted(today: Driver) -> None:
     """Two megabytes of text in one comment, an empty text, no message at all."""
-    version = await teach(each)
-    await each.create_trigger(model={"version": version})
+    version = await teach(today)
+    await today.create_trigger(model={"version": version})
     long = {"body": {"text": "settlement failed 1,000 " * 2600}}
-    await each.upload([comment("e0", messages=[long] * 33), comment("e1", ""), comment("e2", messages=[])])
-    results = {result["comment"]["id"]: result for result in (await each.fetch())["results"]}
+    await today.upload([comment("e0", messages=[long] * 33), comment("e1", ""), comment("e2", messages=[])])
+    results = {result["comment"]["id"]: result for result in (await today.fetch())["results"]}
     assert names(results["e0"])[0] == ["Trade"]
     assert len(json.dumps(results["e0"]["comment"])) > 2_000_000
     assert {"labels", "entities"} <= set(results["e1"]) & set(results["e2"])
