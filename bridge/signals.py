@@ -61,9 +61,10 @@ def _states(statuses: Iterable[Status]) -> list[Observation]:
     ]
 
 
+# The exporter appends a unit that the name does not end with, so one stands only where the contract has it.
 GAUGES = (
     ("bridge_lag_seconds", "s", "Age of the oldest result not yet advanced, as last seen", _lag_s),
-    ("bridge_seconds_since_advance", "s", "Since this process last advanced the trigger", _since_advance_s),
+    ("bridge_seconds_since_advance", "", "Since this process last advanced the trigger", _since_advance_s),
 )
 
 

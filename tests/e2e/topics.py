@@ -43,14 +43,16 @@ class Read:
 async def read_topics(bootstrap_servers: str, topics: Sequence[str], partitions_each: int) -> list[Read]:
     """Every record up to the ends of now, read_committed, in the order of topic, partition and offset."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers, isolation_level="read_committed", enable_auto_commit=False
+        bootstrap_servers=bootstrap_servers,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
     )
     await consumer.start()
     try:
         partitions = [TopicPartition(topic, number) for topic in topics for number in range(partitions_each)]
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
-        await consumer.seek_to_beginning()
         found: list[Read] = []
         while [at for at, end in ends.items() if await consumer.position(at) < end]:
             for at, messages in (await consumer.getmany(timeout_ms=500)).items():

@@ -25,7 +25,8 @@ class Reader(AIOKafkaConsumer):
             **client_options(settings),
             group_id=None,
             enable_auto_commit=False,
-            auto_offset_reset="none",
+            # A seek after the assignment races with the reset the consumer begins by itself; both shall mean the same.
+            auto_offset_reset="earliest",
             # What a transaction has not committed is not there (D3); other records always are.
             isolation_level="read_committed",
             fetch_max_wait_ms=POLL_MS,
@@ -64,7 +65,6 @@ async def read_to_end(settings: KafkaSettings, topic: str, partition: int) -> li
     async with _reader(settings) as reader:
         await reader.know(topic)
         reader.assign([place])
-        await reader.seek_to_beginning(place)
         end = (await reader.end_offsets([place]))[place]
         while await reader.position(place) < end:
             for batch in (await reader.getmany(place, timeout_ms=POLL_MS)).values():

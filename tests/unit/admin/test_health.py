@@ -116,6 +116,5 @@ async def test_metrics_have_the_names_and_labels_of_the_contract(measured: Signa
     assert "hello" not in text, "I10"
 
 
-@pytest.mark.xfail(strict=True, reason="the exporter adds the unit of the gauge: bridge_seconds_since_advance_seconds")
 async def test_the_seconds_since_an_advance_have_the_name_of_the_contract(measured: Signals) -> None:
     assert 'bridge_seconds_since_advance{trigger="disputes"}' in await exported(measured)

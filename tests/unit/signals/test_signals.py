@@ -41,7 +41,7 @@ METRICS = {
     "bridge_batch_size": ("", "histogram", {"trigger"}),
     "bridge_label_probability": ("", "histogram", {"trigger", "route"}),
     "bridge_lag_seconds": ("s", "gauge", {"trigger"}),
-    "bridge_seconds_since_advance": ("s", "gauge", {"trigger"}),
+    "bridge_seconds_since_advance": ("", "gauge", {"trigger"}),
     "bridge_trigger_state": ("", "gauge", {"trigger", "state"}),
     "bridge_owned_triggers": ("", "gauge", set()),
 }
