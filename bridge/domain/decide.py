@@ -15,6 +15,7 @@ from bridge.domain.record import (
     DEAD_LETTER_TYPE,
     UNMATCHED_ROUTE,
     RecordWriter,
+    bounded,
     record_bytes,
     text,
 )
@@ -119,9 +120,11 @@ class _Table:
         """Make a dead letter of one delivery that cannot be; it is acked, marked and counted like any other (I8)."""
         dead_letter = self._dead_letter(reason)
         self.dead_letters[reason] += 1
-        uid, created_at = _who(result)
+        uid, created_at = map(bounded, _who(result))
         parked_route = f"{DEAD_LETTER_ROUTE}/{route}" if route else DEAD_LETTER_ROUTE
         mark = mark_key(self.plan.ref.identity, self.generation, result.sequence_id, parked_route)
+        # One that its own topic would not take goes without the result: the identifiers fit anywhere.
+        bytes_max = 0 if mark in self.refused else self.plan.record_bytes_max
         headers = (
             *self.writer.headers(mark, DEAD_LETTER_ROUTE, uid, created_at, DEAD_LETTER_TYPE),
             ("bridge_error", text(reason)),
@@ -134,7 +137,7 @@ class _Table:
                 topic=dead_letter.topic,
                 route=DEAD_LETTER_ROUTE,
                 key=text(uid) if uid else None,
-                value=self.writer.dead_letter(result, reason, dead_letter.topic, self.plan.record_bytes_max),
+                value=self.writer.dead_letter(result, reason, dead_letter.topic, bytes_max),
                 headers=headers,
                 sequence_id=result.sequence_id,
                 uid=uid,

@@ -22,10 +22,18 @@ RECORD_OVERHEAD_BYTES = 128
 
 HEADER_OVERHEAD_BYTES = 10
 
+IDENTIFIER_CHARS_MAX = 1_024
+"""The platform's own limit of ids and thread ids; a dead letter cuts longer ones, or it would be too large itself."""
+
 
 def text(value: str) -> bytes:
     """UTF-8; a lone surrogate, which no UTF-8 can hold, is written as its escape."""
     return value.encode("utf-8", "backslashreplace")
+
+
+def bounded(identifier: str) -> str:
+    """As much of it as a dead letter has room for."""
+    return identifier[:IDENTIFIER_CHARS_MAX]
 
 
 def compact(value: object) -> bytes:
@@ -77,7 +85,8 @@ class RecordWriter:
 
     def dead_letter(self, result: Result | Undecodable, code: str, topic: str, bytes_max: int) -> bytes:
         """What is left of a result that cannot take its road: all of it if unreadable and small, else identifiers."""
-        known: dict[str, object] = {"sequence_id": result.sequence_id, "comment": _identifiers(result)}
+        comment = {name: bounded(value) if value else None for name, value in _identifiers(result).items()}
+        known: dict[str, object] = {"sequence_id": bounded(result.sequence_id), "comment": comment}
         opening = b"%b%b" % (self._opening, self._route(DEAD_LETTER_ROUTE, topic, ()))
         head = b'%b,%b,"error":%b' % (opening, compact(known)[1:-1], compact({"code": code}))
         whole = _whole(result) if isinstance(result, Undecodable) else b""
@@ -135,8 +144,8 @@ def _number(value: float) -> bytes:
     return repr(value).encode() if value == value and abs(value) != float("inf") else b"null"
 
 
-def _identifiers(result: Result | Undecodable) -> Mapping[str, object]:
+def _identifiers(result: Result | Undecodable) -> Mapping[str, str | None]:
     if isinstance(result, Undecodable):
-        return {"uid": result.uid or None, "created_at": result.created_at or None}
+        return {"uid": result.uid, "created_at": result.created_at}
     comment = result.comment
-    return {"uid": comment.uid, "created_at": comment.created_at or None, "thread_id": comment.thread_id}
+    return {"uid": comment.uid, "created_at": comment.created_at, "thread_id": comment.thread_id}
