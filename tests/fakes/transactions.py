@@ -40,6 +40,7 @@ class Appended:
     position: Position | None = None
     partition: int = 0
     offset: int = 0
+    at_ms: float = 0.0
 
 
 @dataclass(slots=True)
@@ -51,6 +52,7 @@ class TransactionalLog:
     epochs: defaultdict[TriggerName, int] = field(default_factory=lambda: defaultdict(int))
     blocked: dict[str, str] = field(default_factory=dict)
     partitions: defaultdict[str, int] = field(default_factory=lambda: defaultdict(lambda: PARTITIONS))
+    now_ms: Callable[[], float] = lambda: 0.0
 
     def owned_by_next(self, trigger: TriggerName) -> int:
         """The epoch of a new owner; what the one before left open is aborted."""
@@ -89,8 +91,9 @@ class TransactionalLog:
             record.delivery is not None and (record.delivery.topic, record.partition) == (topic, partition)
             for record in self.appended
         )
-        self.appended.append(Appended(transaction, delivery, partition=partition, offset=offset))
-        return self.appended[-1]
+        appended = Appended(transaction, delivery, partition=partition, offset=offset, at_ms=self.now_ms())
+        self.appended.append(appended)
+        return appended
 
 
 Hook = Callable[[str], Awaitable[None]]
