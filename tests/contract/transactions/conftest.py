@@ -18,6 +18,7 @@ from bridge.adapters.kafka.settings import KafkaSettings, TopicCreation
 from bridge.adapters.kafka.state_topic import KafkaStateStore
 from bridge.adapters.kafka.transaction import TransactionalProducer
 from bridge.adapters.kafka.transactions import KafkaTransactions
+from bridge.domain.errors import Retry
 from bridge.ports import TransactionalPublisher
 from tests.fakes.transactions import Doubt, FakeTransactions, TransactionalLog
 from tests.neighbours.topics import Topics
@@ -29,6 +30,7 @@ QUICK = KafkaSettings(
     topics=TopicCreation(replication_factor=1),
 )
 READ_TIMEOUT_S = 20.0
+LOADS_MAX = 20
 
 
 class World(Protocol):
@@ -99,10 +101,22 @@ class KafkaWorld:
         return KafkaStateStore(self.settings, self.deployment, accept=frozenset({"single_replica"}))
 
     async def process(self) -> KafkaTransactions:
-        async with self.store as store:
-            await store.load()
+        await self._have_state_topic()
         made = KafkaTransactions(self.settings, self.deployment, SystemClock(), on_abandoned=self.abandoned.append)
         return await self.stack.enter_async_context(made)
+
+    async def _have_state_topic(self) -> None:
+        """As a starting service does, which tries again while a busy broker is still making it."""
+        async with self.store as store:
+            for left in reversed(range(LOADS_MAX)):
+                try:
+                    await store.load()
+                except Retry:
+                    if not left:
+                        raise
+                    await asyncio.sleep(0.1)
+                else:
+                    return
 
     async def make(self, partitions: int = 1) -> str:
         return await self.topics.create("transactional", partitions)
