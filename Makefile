@@ -59,7 +59,10 @@ image: .venv/.installed ## builds the container image and checks it hardened; sa
 e2e-docker: .venv/.installed ## the neighbours' own tests with Kafka and Redis in containers
 	@$(SCRIPTS)/docker-neighbours.sh tests/neighbours $(ARGS)
 
-prove observe soak:
+prove: .venv/.installed ## every crash point of exactly_once, by enumeration; ARGS="--schedules 100000 --seed 7"
+	@$(BIN)/python -m tests.prove $(ARGS)
+
+observe soak:
 	@echo "make $@ is not built yet" >&2
 	exit 2
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from bridge.domain.delivery import Delivery, MarkKey, Receipt
 from bridge.domain.model import Batch, SequenceId, TriggerName, TriggerRef
+from bridge.domain.position import Position
 from bridge.domain.settle import Settled
 from bridge.domain.standing import Standing
 
@@ -37,6 +38,33 @@ class Publisher(Protocol):
 
         Raises Blocked before anything is sent when a topic is missing or not allowed, Retry when no broker answers.
         """
+        ...
+
+
+class TransactionalPublisher(Protocol):
+    """The broker, for triggers whose batches are transactions (D3): one owner a trigger, the newest.
+
+    Every method raises Retry or Blocked. After anything but a commit the trigger has to be taken over anew: nobody but
+    the log can say what became of the transaction, and the old producer is never used again (D14).
+    """
+
+    async def take_over(self, trigger: TriggerName) -> Position | None:
+        """Shut out whoever published for it before, end what it left open, and read what was committed last."""
+        ...
+
+    async def publish_atomically(
+        self, trigger: TriggerName, deliveries: Sequence[Delivery], position: Position
+    ) -> Sequence[Receipt]:
+        """Commit all of it with the position, or nothing.
+
+        Returns a receipt per delivery, in their order: all acked (committed), or none (refused by an answer, aborted;
+        the culprits have a code of their own, the others `transaction_aborted` or `not_sent`). Raises where the
+        outcome is unknown, or where nothing was begun.
+        """
+        ...
+
+    async def release(self, trigger: TriggerName) -> None:
+        """Let its producer go; raises nothing."""
         ...
 
 

@@ -15,6 +15,7 @@ from bridge.adapters.redis_ledger.ledger import RedisLedger
 from bridge.app.config.settings import Settings
 from bridge.domain.backoff import backoff_s
 from bridge.domain.errors import BridgeError, Fatal
+from bridge.domain.plan import DeliveryMode
 from bridge.ports import Clock
 from bridge.signals import Signals
 
@@ -96,6 +97,7 @@ async def of_kafka(settings: Settings) -> Sequence[Finding]:
         frozenset().union(*(plan.topics for plan in settings.triggers)),
         record_bytes_max=max((plan.record_bytes_max for plan in settings.triggers), default=0),
         state_topic=state_topic(settings.deployment),
+        transactional=any(plan.delivery is DeliveryMode.EXACTLY_ONCE for plan in settings.triggers),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.kafka.publisher import KafkaPublisher
 from bridge.adapters.kafka.state_topic import KafkaStateStore
+from bridge.adapters.kafka.transactions import KafkaTransactions
 from bridge.adapters.platform.client import PlatformClient
 from bridge.adapters.platform.source import PlatformSource
 from bridge.adapters.platform.wire import decode_result
@@ -45,6 +46,9 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
         publisher = await opened.enter_async_context(
             KafkaPublisher(settings.kafka, clock, on_abandoned=signals.producer_abandoned)
         )
+        transactions = await opened.enter_async_context(
+            KafkaTransactions(settings.kafka, settings.deployment, clock, on_abandoned=signals.producer_abandoned)
+        )
         store = await opened.enter_async_context(
             KafkaStateStore(
                 settings.kafka,
@@ -57,7 +61,9 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
         client = await opened.enter_async_context(
             PlatformClient(settings.platform, clock, trace_headers=trace_headers, on_answer=signals.platform_answered)
         )
-        neighbours = Neighbours(source=PlatformSource(client), publisher=publisher, ledger=ledger, clock=clock)
+        neighbours = Neighbours(
+            source=PlatformSource(client), publisher=publisher, transactions=transactions, ledger=ledger, clock=clock
+        )
         supervisor = Supervisor(neighbours, store, signals, random.random, settings.stop_timeout_s)
         admin = create_admin(
             AdminParts(

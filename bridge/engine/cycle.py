@@ -12,8 +12,9 @@ from bridge.domain.errors import Blocked, BridgeError, Retry, StopTrigger
 from bridge.domain.model import Batch, Generation
 from bridge.domain.plan import OnLedgerOutage, TriggerPlan
 from bridge.domain.poison import PoisonWatch
+from bridge.domain.position import Position
 from bridge.domain.settle import Held, Settled, is_refused_for_size, settle
-from bridge.ports import Clock, Ledger, Publisher, Source
+from bridge.ports import Clock, Ledger, Publisher, Source, TransactionalPublisher
 from bridge.signals import Signals
 
 
@@ -23,8 +24,22 @@ class Neighbours:
 
     source: Source
     publisher: Publisher
+    transactions: TransactionalPublisher
     ledger: Ledger
     clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenure:
+    """A trigger that is taken over for transactions: in which generation, and where it stands.
+
+    `used_at_s` is when it last committed (monotonic); `skips` counts the committed pages that came since in a row.
+    """
+
+    generation: Generation
+    position: Position | None
+    used_at_s: float
+    skips: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,11 +48,13 @@ class Memory:
 
     `unmarked`: acked, but the ledger was out when they were to be marked. `refused`: what the broker will not take as
     it is, with its reason; the next pass makes dead letters of them. `poison`: the recent share of dead letters.
+    `tenure`: None until the trigger is taken over, and again from the moment a transaction is in doubt.
     """
 
     unmarked: set[MarkKey] = field(default_factory=set)
     refused: dict[MarkKey, str] = field(default_factory=dict)
     poison: PoisonWatch = field(default_factory=PoisonWatch)
+    tenure: Tenure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,12 @@ from datetime import timedelta
 
 from bridge.domain.backoff import backoff_s, poll_wait_s
 from bridge.domain.errors import Blocked, BridgeError, Retry, StopTrigger, Throttled
-from bridge.domain.plan import TriggerPlan
+from bridge.domain.plan import DeliveryMode, TriggerPlan
 from bridge.domain.progress import held, passed
 from bridge.domain.replay import replayed
 from bridge.domain.standing import ResetPhase
 from bridge.domain.status import State, Status
+from bridge.engine.atomic_cycle import run_atomic_cycle
 from bridge.engine.cycle import Memory, Neighbours, Pass, run_cycle
 from bridge.engine.keeper import Keeper
 from bridge.engine.reset import reconcile
@@ -76,6 +77,7 @@ class Worker:
             wait_s = await self._turn()
             if wait_s:
                 await self._clock.wait(self._wake, wait_s)
+        await self._neighbours.transactions.release(self.plan.name)
         self._enter(State.STOPPED, "stopped")
 
     async def _turn(self) -> float:
@@ -114,15 +116,24 @@ class Worker:
 
     async def _work(self) -> float:
         await self._reconcile()
+        if self.plan.delivery is not DeliveryMode.EXACTLY_ONCE:
+            await self._let_go()
         standing = self.keeper.standing
         replaying = standing.open_reset is not None
         self._enter(State.REPLAYING if replaying else State.RUNNING, "")
         self.status = replace(self.status, generation=standing.generation)
-        done = await run_cycle(self.plan, standing.generation, self._memory, self._neighbours, self._signals)
+        run_pass = run_atomic_cycle if self.plan.delivery is DeliveryMode.EXACTLY_ONCE else run_cycle
+        done = await run_pass(self.plan, standing.generation, self._memory, self._neighbours, self._signals)
         self.status = passed(self.status, done.batch, done.decision, done.receipts, self._clock.now())
         if replaying:
             await self._count_replay(done)
         return self._rest(done)
+
+    async def _let_go(self) -> None:
+        """The producer of a trigger whose batches are no longer transactions."""
+        if self._memory.tenure is not None:
+            self._memory.tenure = None
+            await self._neighbours.transactions.release(self.plan.name)
 
     async def _count_replay(self, done: Pass) -> None:
         now = self._clock.now()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from bridge.domain.conditions import LabelHolds
 from bridge.domain.labels import levels_of
 from bridge.domain.model import TriggerName, TriggerRef
-from bridge.domain.plan import DeadLetter, OnLedgerOutage, TriggerPlan
+from bridge.domain.plan import DeadLetter, DeliveryMode, OnLedgerOutage, TriggerPlan
 from bridge.domain.rules import MatchMode, Route, RuleSet
 
 REF = TriggerRef(project="org1", dataset="collateral", trigger="dispute")
@@ -30,6 +30,7 @@ def a_plan(
     record_bytes_max: int = 900_000,
     batch_size: int = 512,
     ref: TriggerRef = REF,
+    delivery: DeliveryMode = DeliveryMode.AT_LEAST_ONCE,
 ) -> TriggerPlan:
     """Routes by name, each with the label it needs at 0.5."""
     wanted = {"urgent": "Urgent"} if routes is None else routes
@@ -42,4 +43,5 @@ def a_plan(
         on_ledger_outage=on_ledger_outage,
         record_bytes_max=record_bytes_max,
         batch_size=batch_size,
+        delivery=delivery,
     )

@@ -116,7 +116,7 @@ class FakePublisher:
         for place, delivery in enumerate(deliveries):
             partition = self._partition(delivery)
             struck = fault if fault and (fault.places is None or place in fault.places) else None
-            if _size(delivery) > self._record_bytes_max:
+            if size_of(delivery) > self._record_bytes_max:
                 receipts.append(_not_acked(delivery, partition, Outcome.FAILED, "too_large"))
             elif (delivery.topic, partition) in broken:
                 receipts.append(_not_acked(delivery, partition, Outcome.FAILED, "not_sent"))
@@ -145,10 +145,16 @@ class FakePublisher:
         partitions = self._partitions[delivery.topic]
         if delivery.key is None:
             return self._turns[delivery.topic] % partitions
-        return int(murmur2(delivery.key) & 0x7FFFFFFF) % partitions
+        return partition_of(delivery, partitions)
 
 
-def _size(delivery: Delivery) -> int:
+def partition_of(delivery: Delivery, partitions: int) -> int:
+    """By its key; the first where it has none."""
+    return 0 if delivery.key is None else int(murmur2(delivery.key) & 0x7FFFFFFF) % partitions
+
+
+def size_of(delivery: Delivery) -> int:
+    """As a record, roughly."""
     headers = sum(len(name.encode()) + len(value) for name, value in delivery.headers)
     return len(delivery.value) + len(delivery.key or b"") + headers + RECORD_OVERHEAD_BYTES
 

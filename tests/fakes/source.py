@@ -129,6 +129,10 @@ class FakeSource:
         """The next fetches give the page before once more, as if the position had not moved."""
         self._repeats += times
 
+    def forget_page(self) -> None:
+        """`repeat_page` repeats nothing from before this."""
+        self._last_page.clear()
+
     def go_down(self, error: BridgeError | None = None) -> None:
         """Every call fails until `come_back`; positions stay."""
         self._out = error or _down()

@@ -9,10 +9,15 @@ from typing import Any
 from aiokafka import errors as foreign
 from aiokafka.protocol.admin import CreateTopicsRequest, DescribeConfigsRequest
 from aiokafka.protocol.metadata import MetadataRequest
+from aiokafka.protocol.offset import OffsetRequest
+from aiokafka.structs import TopicPartition
 
 from bridge.adapters.kafka.client import Client
 
 TOPIC_RESOURCE = 2
+BROKER_RESOURCE = 4
+READ_UNCOMMITTED = 0
+LATEST = -1
 CREATE_TIMEOUT_MS = 10_000
 IN_SYNC_WANTED = 2
 """With fewer in-sync copies than this an acked record can be lost with one disk (I1)."""
@@ -67,6 +72,29 @@ async def topic_configs(
     return {
         name: {entry[0]: entry[1] for entry in entries} for code, _, _, name, entries in answer.resources if not code
     }
+
+
+async def broker_config(client: Client, key: str) -> str | None:
+    """The setting in force at one broker; None where we may not read it or the broker cannot say."""
+    node_id = client.get_random_node()
+    try:
+        answer = await client.send(node_id, DescribeConfigsRequest([(BROKER_RESOURCE, str(node_id), [key])]))
+    except foreign.IncompatibleBrokerVersion:
+        return None
+    found = {entry[0]: entry[1] for code, _, _, _, entries in answer.resources if not code for entry in entries}
+    return found.get(key)
+
+
+async def end_offset(client: Client, topic: str, partition: int) -> int:
+    """Where the partition ends now, whatever is open in it. Raises the broker's refusal."""
+    leader = client.cluster.leader_for_partition(TopicPartition(topic, partition))
+    if leader is None or leader < 0:
+        raise foreign.LeaderNotAvailableError(topic)
+    answer = await client.send(leader, OffsetRequest(-1, READ_UNCOMMITTED, [(topic, [(partition, LATEST)])]))
+    _, error_code, *_, offset = answer.topics[0][1][0]
+    if error_code:
+        raise foreign.for_code(error_code)(topic)
+    return int(offset)
 
 
 async def create_topic(client: Client, new: NewTopic) -> None:

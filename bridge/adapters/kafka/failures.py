@@ -59,6 +59,9 @@ _MEANINGS: dict[type[Any], Failure] = {
     foreign.ProducerFenced: _FENCED,
     foreign.UnknownProducerId: _FENCED,
     foreign.InvalidProducerIdMapping: _FENCED,
+    foreign.InvalidTxnState: Failure(code="transaction_state", before_append=True),
+    foreign.InvalidTransactionTimeout: Failure(code="transaction_timeout_refused", before_append=True, blocked=True),
+    foreign.TransactionalIdAuthorizationFailed: _NOT_ALLOWED,
     foreign.NotEnoughReplicasError: Failure(code="not_enough_replicas", before_append=True),
     # The leader has these records and may keep them, or lose them with its leadership.
     foreign.NotEnoughReplicasAfterAppendError: Failure(code="not_enough_replicas"),

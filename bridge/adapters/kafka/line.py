@@ -24,6 +24,8 @@ ROUND_BYTES_MAX = 8_000_000
 LINE_BYTES_MAX = 32_000_000
 """What all calls have under way together, and so the largest request: a third of what a broker takes by default."""
 EPOCH_MAX = 2**15 - 1
+TRANSACTION_TIMEOUT_MS = 15_000
+"""How long a dead owner's open transaction can keep read_committed consumers waiting; then the broker aborts it."""
 
 
 class Identity(NamedTuple):
@@ -42,7 +44,9 @@ class Producer(AIOKafkaProducer):
 
     client: Client
 
-    def __init__(self, settings: KafkaSettings, identity: Identity | None) -> None:
+    def __init__(
+        self, settings: KafkaSettings, identity: Identity | None = None, transactional_id: str | None = None
+    ) -> None:
         super().__init__(
             **client_options(settings),
             acks="all",
@@ -50,6 +54,8 @@ class Producer(AIOKafkaProducer):
             linger_ms=0,
             compression_type=settings.compression,
             max_batch_size=BATCH_BYTES_MAX,
+            transactional_id=transactional_id,
+            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
         )
         Client.narrow(self.client)
         if identity is not None:

@@ -36,6 +36,8 @@ def pack(
     turns: Mapping[str, int],
     compression: str | None,
     timestamp_ms: int,
+    *,
+    is_transactional: bool = False,
 ) -> Packed:
     """Group by partition, in order. Without a key all of a topic go to one partition, a batch for a batch (`turns`)."""
     lanes: dict[tuple[str, int], Lane] = {}
@@ -46,7 +48,9 @@ def pack(
         partition = turns[topic] % shape.partitions if key is None else partition_of(key, shape.partitions)
         lane = lanes.get((topic, partition))
         if lane is None:
-            lane = lanes[topic, partition] = Lane(topic, partition, shape.batch_bytes_max, compression)
+            lane = lanes[topic, partition] = Lane(
+                topic, partition, shape.batch_bytes_max, compression, is_transactional=is_transactional
+            )
         if not lane.add(index, timestamp_ms, key, delivery.value, delivery.headers):
             too_large[index] = partition
     return Packed(lanes=list(lanes.values()), too_large=too_large)

@@ -29,8 +29,8 @@ class Batch(BatchBuilder):
 
     _relative_offset: int
 
-    def __init__(self, bytes_max: int, compression: str | None) -> None:
-        super().__init__(bytes_max, CODECS[compression])
+    def __init__(self, bytes_max: int, compression: str | None, *, is_transactional: bool) -> None:
+        super().__init__(bytes_max, CODECS[compression], is_transactional=is_transactional)
         self.attempts = 0
         self._bytes_max = bytes_max
 
@@ -57,10 +57,10 @@ class Batch(BatchBuilder):
 class Parcel:
     """A batch with its way and its fate; `indexes` are the places of its records in the call they came from."""
 
-    def __init__(self, topic: str, partition: int, bytes_max: int, compression: str | None) -> None:
+    def __init__(self, topic: str, partition: int, batch: Batch) -> None:
         self.topic = topic
         self.partition = partition
-        self.batch = Batch(bytes_max, compression)
+        self.batch = batch
         self.indexes: list[int] = []
         self.is_enqueued = False
         self.error: BaseException | None = None
@@ -133,12 +133,15 @@ class Lane:
     What is behind a parcel that was not acked is not sent, so that it does not overtake (I9).
     """
 
-    def __init__(self, topic: str, partition: int, bytes_max: int, compression: str | None) -> None:
+    def __init__(
+        self, topic: str, partition: int, bytes_max: int, compression: str | None, *, is_transactional: bool = False
+    ) -> None:
         self.topic = topic
         self.partition = partition
         self.parcels: list[Parcel] = []
         self._bytes_max = bytes_max
         self._compression = compression
+        self._is_transactional = is_transactional
         self._next = 0
 
     def add(self, index: int, timestamp_ms: int | None, key: bytes | None, value: bytes, headers: Headers) -> bool:
@@ -146,7 +149,8 @@ class Lane:
         if self.parcels and self.parcels[-1].batch.add(timestamp_ms, key, value, headers):
             self.parcels[-1].indexes.append(index)
             return True
-        fresh = Parcel(self.topic, self.partition, self._bytes_max, self._compression)
+        batch = Batch(self._bytes_max, self._compression, is_transactional=self._is_transactional)
+        fresh = Parcel(self.topic, self.partition, batch)
         if not fresh.batch.add(timestamp_ms, key, value, headers):
             return False
         fresh.indexes.append(index)

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 from aiokafka import errors as foreign
 
-from bridge.adapters.kafka.admin import IN_SYNC_WANTED, Topic, describe_topics, topic_configs
+from bridge.adapters.kafka.admin import IN_SYNC_WANTED, Topic, broker_config, describe_topics, topic_configs
 from bridge.adapters.kafka.client import check_settings, connected
 from bridge.adapters.kafka.failures import failure_of_code
+from bridge.adapters.kafka.line import TRANSACTION_TIMEOUT_MS
 from bridge.adapters.kafka.settings import KafkaSettings
 from bridge.adapters.kafka.state_topic import CLEANUP, SINGLE_REPLICA, UNCHECKED_TOPICS, UNKNOWN_TOPIC_CODE
 
 IN_SYNC = "min.insync.replicas"
 LIMIT = "max.message.bytes"
+TRANSACTION_LIMIT = "transaction.max.timeout.ms"
 
 Configs = Mapping[str, str | None]
 
@@ -30,12 +32,17 @@ class Finding:
 
 
 async def findings(
-    settings: KafkaSettings, topics: Collection[str], *, record_bytes_max: int, state_topic: str
+    settings: KafkaSettings,
+    topics: Collection[str],
+    *,
+    record_bytes_max: int,
+    state_topic: str,
+    transactional: bool = False,
 ) -> list[Finding]:
     """Ask the cluster about the topics that are published to and the state topic; empty when all is well.
 
-    A missing topic is none where the configuration has topics made. Raises Retry or Blocked when nobody can be asked,
-    Fatal for settings that cannot work.
+    `transactional`: some trigger is to be carried in transactions. A missing topic is none where the configuration has
+    topics made. Raises Retry or Blocked when nobody can be asked, Fatal for settings that cannot work.
     """
     check_settings(settings)
     names = {*topics, state_topic}
@@ -44,7 +51,8 @@ async def findings(
         there = [name for name, topic in described.items() if not topic.error_code]
         configs = await topic_configs(client, there, [IN_SYNC, LIMIT, CLEANUP]) if there else {}
         brokers = len(client.cluster.brokers())
-    found: list[Finding] = []
+        patience_ms = await broker_config(client, TRANSACTION_LIMIT) if transactional else None
+    found: list[Finding] = _impatient(patience_ms)
     for name in sorted(names):
         topic, is_state = described[name], name == state_topic
         if topic.error_code == UNKNOWN_TOPIC_CODE and (is_state or settings.topics.create):
@@ -57,6 +65,17 @@ async def findings(
             found += _weak(name, topic, configs[name])
             found += _unfit_state(name, configs[name]) if is_state else _small(name, configs[name], record_bytes_max)
     return found
+
+
+def _impatient(patience_ms: str | None) -> list[Finding]:
+    """A broker that may not be asked is found out by the first take-over, which it then refuses."""
+    if patience_ms is None or int(patience_ms) >= TRANSACTION_TIMEOUT_MS:
+        return []
+    sentence = (
+        f"the brokers have {TRANSACTION_LIMIT}={patience_ms}, and delivery: exactly_once needs transactions of"
+        f" {TRANSACTION_TIMEOUT_MS} ms: raise it"
+    )
+    return [Finding(topic="", code="transaction_limit", sentence=sentence)]
 
 
 def _cannot_be_made(name: str, copies: int, brokers: int, *, is_state: bool) -> list[Finding]:

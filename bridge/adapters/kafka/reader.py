@@ -1,4 +1,4 @@
-"""A partition read from its beginning to where it ends now."""
+"""A partition read from its beginning to an end that is known."""
 # mypy: disallow-subclassing-any=False
 
 from __future__ import annotations
@@ -20,15 +20,14 @@ POLL_MS = 100
 class Reader(AIOKafkaConsumer):
     """aiokafka's consumer over our client, which ends within a bound."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(self, settings: KafkaSettings, isolation_level: str) -> None:
         super().__init__(
             **client_options(settings),
             group_id=None,
             enable_auto_commit=False,
-            # A seek after the assignment races with the reset the consumer begins by itself; both shall mean the same.
+            # A seek after the assignment races with the reset the consumer begins by itself, to the beginning as well.
             auto_offset_reset="earliest",
-            # What a transaction has not committed is not there (D3); other records always are.
-            isolation_level="read_committed",
+            isolation_level=isolation_level,
             fetch_max_wait_ms=POLL_MS,
         )
         Client.narrow(self._client)
@@ -49,8 +48,8 @@ class Reader(AIOKafkaConsumer):
 
 
 @asynccontextmanager
-async def _reader(settings: KafkaSettings) -> AsyncIterator[Reader]:
-    reader = Reader(settings)
+async def _reader(settings: KafkaSettings, isolation_level: str) -> AsyncIterator[Reader]:
+    reader = Reader(settings, isolation_level)
     try:
         await reader.start()
         yield reader
@@ -58,17 +57,38 @@ async def _reader(settings: KafkaSettings) -> AsyncIterator[Reader]:
         await reader.end()
 
 
-async def read_to_end(settings: KafkaSettings, topic: str, partition: int) -> list[StateRecord]:
-    """Every record with a key, in order. The caller bounds it. Raises what aiokafka raises."""
-    place = TopicPartition(topic, partition)
-    records: list[StateRecord] = []
-    async with _reader(settings) as reader:
-        await reader.know(topic)
-        reader.assign([place])
+async def read_all(settings: KafkaSettings, topic: str, partition: int) -> list[StateRecord]:
+    """Every record with a key, in order, those of open and aborted transactions included.
+
+    For records that are never written in transactions: somebody's open one cannot hide them. The caller bounds it.
+    Raises what aiokafka raises.
+    """
+    async with _reader(settings, "read_uncommitted") as reader:
+        place = await _assigned(reader, topic, partition)
         end = (await reader.end_offsets([place]))[place]
-        while await reader.position(place) < end:
-            for batch in (await reader.getmany(place, timeout_ms=POLL_MS)).values():
-                records += [
-                    StateRecord(key=each.key, value=each.value, offset=each.offset) for each in batch if each.key
-                ]
+        return await _read(reader, place, end)
+
+
+async def read_committed(settings: KafkaSettings, topic: str, partition: int, end: int) -> list[StateRecord]:
+    """What is committed of everything below `end`, in order.
+
+    Waits until no transaction below it is open any more: a shared topic shows a committed record only when all that
+    began before it have ended. The caller bounds it. Raises what aiokafka raises.
+    """
+    async with _reader(settings, "read_committed") as reader:
+        return await _read(reader, await _assigned(reader, topic, partition), end)
+
+
+async def _assigned(reader: Reader, topic: str, partition: int) -> TopicPartition:
+    place = TopicPartition(topic, partition)
+    await reader.know(topic)
+    reader.assign([place])
+    return place
+
+
+async def _read(reader: Reader, place: TopicPartition, end: int) -> list[StateRecord]:
+    records: list[StateRecord] = []
+    while await reader.position(place) < end:
+        for batch in (await reader.getmany(place, timeout_ms=POLL_MS)).values():
+            records += [StateRecord(key=each.key, value=each.value, offset=each.offset) for each in batch if each.key]
     return records

@@ -1,7 +1,8 @@
 """The records of the state topic: a format with a version, read by the releases before and after this one (D17, D18).
 
-Two keys for each trigger: `<trigger>/wish` (what an operator wants and how far it got) and `<trigger>/generation`.
-Keys of other kinds and fields of other names are for other releases, and are passed over.
+Three keys for each trigger: `<trigger>/wish` (what an operator wants and how far it got), `<trigger>/generation`, and
+with `delivery: exactly_once` `<trigger>/position`, written in the transaction of the batch it speaks of (D3). Keys of
+other kinds and fields of other names are for other releases, and are passed over.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ from datetime import datetime
 import msgspec
 
 from bridge.domain.errors import Fatal
-from bridge.domain.model import Generation, TriggerName
+from bridge.domain.model import Generation, SequenceId, TriggerName
+from bridge.domain.position import Position
 from bridge.domain.standing import Pause, Reset, ResetPhase, Standing
 
 VERSION = 1
 WISH = "wish"
 GENERATION = "generation"
+POSITION = "position"
+EARLIER_WRITTEN_MAX = 32
+"""Of the batches a position remembers: enough for what a dead owner may have had under way, little enough a record."""
 
 
 class PauseRecord(msgspec.Struct, frozen=True):
@@ -63,6 +68,23 @@ class GenerationRecord(msgspec.Struct, frozen=True):
     reset_id: str = ""
 
 
+class PositionRecord(msgspec.Struct, frozen=True):
+    """Under `<trigger>/position`, as `Position`: a contract with consumers, who read from it what is complete.
+
+    Everything up to `batch_id` is on the topics, in one transaction with this record or before; `records` is what the
+    batch brought, by route.
+    """
+
+    trigger: str
+    generation: int
+    first: str
+    last: str
+    batch_id: str
+    version: int = VERSION
+    records: dict[str, int] = {}
+    earlier: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateRecord:
     """A record as it stands on the topic; no value means that the key was deleted."""
@@ -83,6 +105,51 @@ def records_of(name: TriggerName, standing: Standing) -> tuple[StateRecord, ...]
     return (
         StateRecord(key=f"{name}/{WISH}".encode(), value=msgspec.json.encode(wish)),
         StateRecord(key=f"{name}/{GENERATION}".encode(), value=msgspec.json.encode(raised)),
+    )
+
+
+def is_of_standing(record: StateRecord) -> bool:
+    """It is a wish or a generation, and so never part of a transaction."""
+    return record.key.rpartition(b"/")[2] in (WISH.encode(), GENERATION.encode())
+
+
+def position_key(name: TriggerName) -> bytes:
+    """Where a trigger's position stands."""
+    return f"{name}/{POSITION}".encode()
+
+
+def position_record(name: TriggerName, position: Position) -> StateRecord:
+    """The position of a trigger, spelled out."""
+    spelled = PositionRecord(
+        trigger=position.trigger,
+        generation=position.generation,
+        first=position.first,
+        last=position.last,
+        batch_id=position.batch_id,
+        records=dict(position.records),
+        earlier=position.earlier[-EARLIER_WRITTEN_MAX:],
+    )
+    return StateRecord(key=position_key(name), value=msgspec.json.encode(spelled))
+
+
+def position_of(name: TriggerName, records: Iterable[StateRecord]) -> Position | None:
+    """The last of a trigger's positions. Raises Fatal for one that cannot be read: without it batches come twice."""
+    key = position_key(name)
+    latest = next((record for record in reversed(list(records)) if record.key == key), None)
+    if latest is None or not latest.value:
+        return None
+    try:
+        read = msgspec.json.decode(latest.value, type=PositionRecord)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise _unreadable(latest, error) from error
+    return Position(
+        trigger=read.trigger,
+        generation=Generation(read.generation),
+        first=SequenceId(read.first),
+        last=SequenceId(read.last),
+        batch_id=SequenceId(read.batch_id),
+        records=read.records,
+        earlier=tuple(map(SequenceId, read.earlier)),
     )
 
 
@@ -110,9 +177,13 @@ def _joined(standing: Standing, kind: str, record: StateRecord) -> Standing:
             return replace(standing, pause=_paused(wish.pause), resets=tuple(_read(reset) for reset in wish.resets))
         raised = msgspec.json.decode(value, type=GenerationRecord)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        where = f"the state record {record.key.decode('utf-8', 'replace')!r} at offset {record.offset}"
-        raise Fatal(f"{where} cannot be read: {error}", code="state_unreadable") from error
+        raise _unreadable(record, error) from error
     return replace(standing, generation=Generation(raised.generation), generation_reset_id=raised.reset_id)
+
+
+def _unreadable(record: StateRecord, error: Exception) -> Fatal:
+    where = f"the state record {record.key.decode('utf-8', 'replace')!r} at offset {record.offset}"
+    return Fatal(f"{where} cannot be read: {error}", code="state_unreadable")
 
 
 def _paused(record: PauseRecord | None) -> Pause | None:

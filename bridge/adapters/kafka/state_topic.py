@@ -14,9 +14,9 @@ from bridge.adapters.kafka.failures import FOREIGN, failed, translated
 from bridge.adapters.kafka.line import BATCH_BYTES_MAX
 from bridge.adapters.kafka.lines import Lines
 from bridge.adapters.kafka.parcel import Lane
-from bridge.adapters.kafka.reader import read_to_end
+from bridge.adapters.kafka.reader import read_all
 from bridge.adapters.kafka.settings import KafkaSettings
-from bridge.adapters.kafka.state_format import StateRecord, records_of, standings_of
+from bridge.adapters.kafka.state_format import StateRecord, is_of_standing, records_of, standings_of
 from bridge.domain.delivery import Outcome
 from bridge.domain.errors import Blocked, Retry
 from bridge.domain.model import TriggerName
@@ -72,10 +72,11 @@ class KafkaStateStore:
         await self._check()
         try:
             async with asyncio.timeout(self._settings.publish_timeout_s):
-                records = await read_to_end(self._settings, self._topic, PARTITION)
+                everything = await read_all(self._settings, self._topic, PARTITION)
         except FOREIGN as error:
             self._is_checked = False
             raise translated(error, f"the state topic {self._topic} cannot be read") from error
+        records = [record for record in everything if is_of_standing(record)]
         self._acked = {record.key: record for record in records}
         return standings_of(records)
 

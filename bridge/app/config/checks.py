@@ -92,12 +92,10 @@ def check_accepted(file: Section, findings: Findings) -> None:
 def check_triggers(file: Section, findings: Findings) -> None:
     """Names, platform triggers and topics that get in each other's way."""
     defaults = section(file, "defaults")
-    check_delivery(defaults, findings)
     own_topics = {f"bridge.{text(file, 'deployment')}.{suffix}" for suffix in ("state", "control")}
     names: dict[str, Path] = {}
     cursors: dict[tuple[str, ...], Path] = {}
     for trigger in sections(file, "triggers"):
-        check_delivery(trigger, findings)
         name_key = "name" if "name" in trigger else "trigger"
         once(names, text(trigger, name_key), (*trigger.path, name_key), "doubled_trigger_name", findings)
         check_cursor(cursors, trigger, findings)
@@ -127,16 +125,6 @@ def check_cursor(seen: dict[tuple[str, ...], Path], trigger: Section, findings: 
             "doubled_platform_trigger",
             f"{'/'.join(cursor)} is read by the trigger on line {findings.line(first)} already: two readers "
             "of one position lose results to each other; put all routes under one, or make a second trigger there",
-        )
-
-
-def check_delivery(options: Section, findings: Findings) -> None:
-    """No promise that this release cannot keep."""
-    if options.get("delivery") == "exactly_once":
-        findings.error(
-            (*options.path, "delivery"),
-            "not_in_this_release",
-            "exactly_once is not in this release: write at_least_once, and drop repeats by `ce_id` where they matter",
         )
 
 

@@ -173,7 +173,7 @@ class TriggerOptions(Closed):
     poll_interval: PollInterval | None = None
     """How long an idle trigger waits; 5s by default."""
     delivery: Literal["at_least_once", "exactly_once"] | None = None
-    """`exactly_once` is not in this release."""
+    """`at_least_once`: Redis marks make repeats rare. `exactly_once`: a batch is one Kafka transaction."""
     on_ledger_outage: Literal["hold", "publish"] | None = None
     """Without Redis: wait (default), or go on and risk repeats."""
     record_bytes_max: RecordBytes | None = None

@@ -249,9 +249,9 @@ ONE_MISTAKE = [
     ("poll_interval: 5s", "poll_interval: 2d", "12:44 error value_error defaults.poll_interval", "0.01s to 86400s"),
     (
         "delivery: at_least_once",
-        "delivery: exactly_once",
-        "12:58 error not_in_this_release defaults.delivery",
-        "not in this release",
+        "delivery: at_most_once",
+        "12:58 error literal_error defaults.delivery",
+        "exactly_once",
     ),
     # neighbours
     ("  token: ${REINFER_TOKEN}\n", "", "3:3 error missing_token platform", "`token_file`"),
@@ -387,12 +387,12 @@ def test_every_mistake_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
         .replace("token: ${REINFER_TOKEN}", "token: ${NOPE}")
         .replace("    match: all\n", "    match: all\n    match: all\n    mach: all\n")
         .replace("topic: rpa.next", "topic: rpa next")
-        .replace("delivery: at_least_once", "delivery: exactly_once")
+        .replace("delivery: at_least_once", "delivery: once")
     )
     assert spoken(mistakes(tmp_path, text + TRIGGER.format(name="disputes", project="a b"))) == [
         "4:10 error unset_variable platform.token",
         "7:22 error value_error kafka.bootstrap_servers",
-        "12:58 error not_in_this_release defaults.delivery",
+        "12:58 error literal_error defaults.delivery",
         "20:5 error doubled_key triggers[0].match",
         "21:5 error unknown_key triggers[0].mach",
         "27:48 error less_than_equal triggers[0].routes[0].when.all[0].min",

@@ -26,6 +26,7 @@ from tests.fakes.results import raw_result
 from tests.fakes.signals import quiet_signals
 from tests.fakes.source import FakeSource
 from tests.fakes.state_store import FakeStateStore
+from tests.fakes.transactions import FakeTransactions
 from tests.history.events import (
     Advanced,
     Event,
@@ -148,6 +149,7 @@ class Simulation:
         neighbours = Neighbours(
             source=Platform(self, troubles),
             publisher=Broker(self, troubles),
+            transactions=FakeTransactions(),
             ledger=Marks(self, troubles),
             clock=self.clock,
         )

@@ -21,6 +21,7 @@ from tests.fakes.plans import REF, a_plan
 from tests.fakes.results import raw_result
 from tests.fakes.signals import ListLogger, quiet_signals
 from tests.fakes.source import FakeSource
+from tests.fakes.transactions import FakeTransactions
 
 STOP_TIMEOUT_S = 5.0
 
@@ -96,7 +97,14 @@ class World:
         self.ledger = FakeLedger(self.clock)
         self.store = Store()
         self.signals, self.lines = quiet_signals()
-        self.neighbours = Neighbours(source=self.source, publisher=self.log, ledger=self.ledger, clock=self.clock)
+        self.transactions = FakeTransactions()
+        self.neighbours = Neighbours(
+            source=self.source,
+            publisher=self.log,
+            transactions=self.transactions,
+            ledger=self.ledger,
+            clock=self.clock,
+        )
         self.memory = Memory()
         self.uploaded = 0
         self.source.make(self.plan.ref)

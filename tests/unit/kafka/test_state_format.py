@@ -11,9 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.adapters.kafka.state_format import StateRecord, records_of, standings_of
+from bridge.adapters.kafka.state_format import (
+    EARLIER_WRITTEN_MAX,
+    StateRecord,
+    position_of,
+    position_record,
+    records_of,
+    standings_of,
+)
 from bridge.domain.errors import Fatal
-from bridge.domain.model import Generation, TriggerName
+from bridge.domain.model import Generation, SequenceId, TriggerName
+from bridge.domain.position import Position
 from bridge.domain.standing import Pause, Reset, ResetPhase, Standing
 
 DISPUTES = TriggerName("disputes")
@@ -145,3 +153,68 @@ def test_a_record_of_ours_that_cannot_be_read_is_fatal_and_named(value: bytes) -
     with pytest.raises(Fatal, match=r"disputes/wish.* at offset 12") as fatal:
         standings_of([StateRecord(key=b"disputes/wish", value=value, offset=12)])
     assert fatal.value.code == "state_unreadable"
+
+
+POSITION = Position(
+    trigger="org1/collateral/dispute",
+    generation=Generation(2),
+    first=SequenceId("seq-1"),
+    last=SequenceId("seq-9"),
+    batch_id=SequenceId("seq-10"),
+    records={"urgent": 7, "unmatched": 2},
+    earlier=(SequenceId("seq-0"),),
+)
+
+
+def test_a_position_comes_back_as_it_was_written() -> None:
+    assert position_of(DISPUTES, [position_record(DISPUTES, POSITION)]) == POSITION
+
+
+def test_a_position_is_a_contract_with_consumers() -> None:
+    """D17: what they compute "complete up to" from."""
+    record = position_record(DISPUTES, POSITION)
+    assert record.key == b"disputes/position"
+    assert json.loads(record.value or b"") == {
+        "version": 1,
+        "trigger": "org1/collateral/dispute",
+        "generation": 2,
+        "first": "seq-1",
+        "last": "seq-9",
+        "batch_id": "seq-10",
+        "records": {"urgent": 7, "unmatched": 2},
+        "earlier": ["seq-0"],
+    }
+
+
+def test_a_position_of_a_later_release_is_read() -> None:
+    """D17."""
+    body = json.loads(position_record(DISPUTES, POSITION).value or b"") | {"version": 2, "epoch": 7}
+    late = StateRecord(key=b"disputes/position", value=json.dumps(body).encode())
+    assert position_of(DISPUTES, [late]) == POSITION
+
+
+def test_the_last_position_of_the_trigger_counts_and_no_other() -> None:
+    earlier, later = POSITION, replace(POSITION, last=SequenceId("seq-20"))
+    records = [position_record(DISPUTES, earlier), position_record(DISPUTES, later)]
+    other = position_record(TriggerName("x/disputes"), earlier)
+    assert position_of(DISPUTES, [*records, other]) == later
+    assert position_of(TriggerName("fees"), records) is None
+    assert position_of(DISPUTES, [*records, StateRecord(key=b"disputes/position", value=None)]) is None
+
+
+def test_a_position_remembers_a_bounded_number_of_batches() -> None:
+    many = tuple(SequenceId(f"seq-{number}") for number in range(100))
+    read = position_of(DISPUTES, [position_record(DISPUTES, replace(POSITION, earlier=many))])
+    assert read is not None
+    assert read.earlier == many[-EARLIER_WRITTEN_MAX:]
+
+
+@pytest.mark.parametrize("value", [b"{", b"[]", b'{"trigger": "t"}', b'{"trigger": 1}'])
+def test_a_position_that_cannot_be_read_is_fatal(value: bytes) -> None:
+    """Going on without it would publish twice."""
+    with pytest.raises(Fatal, match="disputes/position"):
+        position_of(DISPUTES, [StateRecord(key=b"disputes/position", value=value, offset=3)])
+
+
+def test_a_position_is_no_standing() -> None:
+    assert standings_of([position_record(DISPUTES, POSITION)]) == {}
