@@ -17,6 +17,7 @@ from bridge.sandbox.store.triggers import Trigger
 from bridge.sandbox.wire import encode
 
 NO_ENTITIES = b"[]"
+_raw_entities = msgspec.json.Decoder(list[msgspec.Raw]).decode
 SPAN_2020 = ("content_part", "message_index", "utf16_byte_start", "utf16_byte_end")
 
 
@@ -63,8 +64,14 @@ def shown_entities(box: Sandbox, dataset: Holder, entities: bytes | None) -> byt
     kinds = dataset.doc.get("entity_kinds")
     if not kinds or entities is None or entities == NO_ENTITIES:
         return NO_ENTITIES
-    found = [entity for entity in msgspec.json.decode(entities) if entity["kind"] in kinds]
-    return encode(found if box.today else [_entity_2020(entity) for entity in found])
+    # Stored by ourselves without blanks; inside a text the quotes would be escaped, so the bytes tell the kind.
+    spelled = [b'"kind":"%b"' % kind.encode() for kind in kinds]
+    if not any(kind in entities for kind in spelled):
+        return NO_ENTITIES
+    found = [each for each in _raw_entities(entities) if any(kind in bytes(each) for kind in spelled)]
+    if box.today:
+        return b"[%b]" % b",".join(map(bytes, found))
+    return encode([_entity_2020(msgspec.json.decode(each)) for each in found])
 
 
 def _entity_2020(entity: dict[str, Any]) -> dict[str, Any]:
