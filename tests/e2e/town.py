@@ -123,6 +123,11 @@ class Town:
             assert time.monotonic() < end_s, f"it did not come to hold: {self.told()}"
             await asyncio.sleep(POLL_S)
 
+    def told_of(self, event: str) -> list[dict[str, Any]]:
+        """The log lines of one event."""
+        assert self.bridge is not None
+        return self.bridge.events(event)
+
     def told(self) -> str:
         """The end of the bridge's log, for a failure."""
         assert self.bridge is not None
