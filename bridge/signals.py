@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from time import perf_counter
+from traceback import extract_tb
 from typing import Any, Protocol
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
@@ -231,7 +232,9 @@ class Signals:
     def crashed(self, trigger: TriggerName, error: Exception) -> None:
         """A defect of ours: the trigger goes on by backing off, and says so where a human looks."""
         self._held.add(1, {"trigger": trigger, "reason": "internal"})
-        self._log.error("cycle_defect", trigger=trigger, error_type=type(error).__name__, exc_info=error)
+        # Where it happened, but not its words: an error of a library may quote the value it tripped over (I10).
+        where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
+        self._log.error("cycle_defect", trigger=trigger, error_type=type(error).__name__, where=where)
 
     def state_changed(self, trigger: TriggerName, before: State, after: State, reason: str) -> None:
         """A worker is in another state."""

@@ -86,10 +86,13 @@ async def test_a_missing_topic_blocks_until_it_is_there() -> None:
 async def test_a_defect_of_ours_is_said_and_survived() -> None:
     world = World()
     world.upload(1)
-    world.log.refusals = [ValueError("a bug")]  # type: ignore[list-item]
+    world.log.refusals = [ValueError("a word of the mail")]  # type: ignore[list-item]
     async with world.running():
         await world.until(lambda: world.pending == 0)
-    assert len(world.lines.events("cycle_defect")) == 1
+    (line,) = world.lines.events("cycle_defect")
+    assert line["error_type"] == "ValueError"
+    assert any("publish" in frame for frame in line["where"])
+    assert "word of the mail" not in str(world.lines.lines), "I10"
 
 
 async def test_too_many_dead_letters_stop_loudly_until_an_operator_resumes() -> None:
