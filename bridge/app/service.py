@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -64,9 +65,12 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
         neighbours = Neighbours(
             source=PlatformSource(client), publisher=publisher, transactions=transactions, ledger=ledger, clock=clock
         )
-        supervisor = Supervisor(neighbours, store, signals, random.random, settings.stop_timeout_s)
+        supervisor = Supervisor(
+            neighbours, store, signals, random.random, settings.stop_timeout_s, socket.gethostname()
+        )
         admin = create_admin(
             AdminParts(
+                desk=supervisor,
                 supervisor=supervisor,
                 tokens=Tokens(read=settings.admin.read_token, operate=settings.admin.operate_token),
                 pings={"kafka": publisher.ping, "redis": ledger.ping},

@@ -16,22 +16,11 @@ from bridge.domain.replay import would_skip
 from bridge.domain.standing import Pause, Reset, Standing
 from bridge.domain.status import Status
 from bridge.engine.cycle import Neighbours
+from bridge.engine.desk import ConflictError, Seen, UnknownTriggerError, WouldSkipError
 from bridge.engine.keeper import Keeper
 from bridge.engine.worker import Worker
 from bridge.ports import StateStore
 from bridge.signals import Signals
-
-
-class UnknownTriggerError(LookupError):
-    """No trigger of that name is configured here."""
-
-
-class ConflictError(Exception):
-    """What was asked for does not go together with what is under way."""
-
-
-class WouldSkipError(Exception):
-    """The reset goes forward past results nobody has got yet, and was not asked to (`allow_skip`)."""
 
 
 class Supervisor:
@@ -44,7 +33,9 @@ class Supervisor:
         signals: Signals,
         random: Callable[[], float],
         stop_timeout_s: float,
+        name: str = "",
     ) -> None:
+        self._name = name
         self._neighbours = neighbours
         self._store = store
         self._signals = signals
@@ -68,6 +59,15 @@ class Supervisor:
         if worker is None:
             raise UnknownTriggerError(name)
         return worker
+
+    def names(self) -> Sequence[TriggerName]:
+        """As the desk says."""
+        return sorted(self._workers)
+
+    def seen(self, name: TriggerName) -> Seen:
+        """As the desk says."""
+        worker = self.worker(name)
+        return Seen(plan=worker.plan, standing=worker.keeper.standing, status=worker.status, owner=self._name)
 
     async def run(self, plans: Sequence[TriggerPlan], stop: asyncio.Event) -> None:
         """Until `stop`, then until the passes in flight have ended or `stop_timeout_s` is over.
@@ -98,24 +98,20 @@ class Supervisor:
             elif self._workers[name].plan is not plan:
                 self._workers[name].replan(plan)
 
-    async def pause(self, name: TriggerName, by: str, reason: str) -> Standing:
+    async def pause(self, name: TriggerName, by: str, reason: str) -> None:
         """Durable before it returns (D18). The pass in flight ends; no other begins."""
         worker = self.worker(name)
         pause = Pause(by=by, at=self._neighbours.clock.now(), reason=reason)
-        standing = await worker.keeper.change(
-            lambda standing: standing if standing.pause else replace(standing, pause=pause)
-        )
+        await worker.keeper.change(lambda standing: standing if standing.pause else replace(standing, pause=pause))
         self._signals.commanded(name, "pause", by, {"reason": reason})
         worker.wake()
-        return standing
 
-    async def resume(self, name: TriggerName, by: str) -> Standing:
+    async def resume(self, name: TriggerName, by: str) -> None:
         """Ends a pause, and lets a trigger that stopped loudly try again."""
         worker = self.worker(name)
-        standing = await worker.keeper.change(lambda standing: replace(standing, pause=None))
+        await worker.keeper.change(lambda standing: replace(standing, pause=None))
         self._signals.commanded(name, "resume", by, {})
         worker.resume()
-        return standing
 
     async def reset(self, name: TriggerName, reset: Reset) -> Reset:
         """Write the wish down; the trigger's worker carries it out (see engine.reset). One of a known id is that one.

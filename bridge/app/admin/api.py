@@ -1,7 +1,6 @@
 """The admin API: list and see triggers, pause, resume, replay, explain."""
 
 import json
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -29,6 +28,7 @@ from bridge.app.admin.views import (
 from bridge.domain.explain import explain, explanation_as_json
 from bridge.domain.model import Result, TriggerName, Undecodable
 from bridge.domain.standing import Reset
+from bridge.engine.desk import Desk
 from bridge.engine.supervisor import Supervisor
 from bridge.ports import Clock
 
@@ -37,8 +37,9 @@ PREFIX = "/api/v1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminParts:
-    """What the API is made over."""
+    """What the API is made over: `desk` answers for the deployment, `supervisor` for the health of this process."""
 
+    desk: Desk
     supervisor: Supervisor
     tokens: Tokens
     pings: Mapping[str, Ping]
@@ -61,20 +62,15 @@ def create_admin(parts: AdminParts) -> FastAPI:
 
 def _read_routes(parts: AdminParts) -> APIRouter:
     router = APIRouter(prefix=PREFIX, dependencies=[Depends(Gate(parts.tokens, Role.READ))])
-    supervisor = parts.supervisor
 
     def view(name: TriggerName) -> TriggerView:
-        worker = supervisor.worker(name)
-        return TriggerView.of(
-            socket.gethostname(), worker.plan, worker.keeper.standing, worker.status, parts.clock.now()
-        )
+        return TriggerView.of(parts.desk.seen(name), parts.clock.now())
 
     @router.get("/triggers")
     async def triggers(
         limit: Annotated[int, Query(ge=1, le=1000)] = 100, after: Annotated[str, Query(max_length=256)] = ""
     ) -> TriggerList:
-        names = (name for name in sorted(status.name for status in supervisor.statuses()) if name > after)
-        page = list(islice(names, limit + 1))
+        page = list(islice((name for name in parts.desk.names() if name > after), limit + 1))
         shown = [view(name) for name in page[:limit]]
         return TriggerList(triggers=shown, next=shown[-1].name if len(page) > limit else None)
 
@@ -90,12 +86,12 @@ def _reset_routes(parts: AdminParts) -> APIRouter:
 
     @router.get("/triggers/{name}/resets")
     async def resets(name: str) -> ResetList:
-        standing = parts.supervisor.worker(TriggerName(name)).keeper.standing
+        standing = parts.desk.seen(TriggerName(name)).standing
         return ResetList(resets=[ResetView.of(name, reset) for reset in reversed(standing.resets)])
 
     @router.get("/triggers/{name}/resets/{reset_id}")
     async def reset(name: str, reset_id: str) -> ResetView:
-        standing = parts.supervisor.worker(TriggerName(name)).keeper.standing
+        standing = parts.desk.seen(TriggerName(name)).standing
         for known in standing.resets:
             if known.id == reset_id:
                 return ResetView.of(name, known)
@@ -109,28 +105,28 @@ def _explain_routes(parts: AdminParts) -> APIRouter:
 
     @router.post("/triggers/{name}/explain", response_model=dict[str, object])
     async def explain_result(name: str, request: ExplainRequest) -> AsciiJSON:
-        worker = parts.supervisor.worker(TriggerName(name))
+        plan = parts.desk.seen(TriggerName(name)).plan
         result = parts.decode(json.dumps(request.result).encode())
         if isinstance(result, Undecodable):
             detail = f"this is not a result: {result.reason}; it would become a dead letter"
             raise CodedError(422, "not_a_result", detail)
-        return AsciiJSON(explanation_as_json(explain(worker.plan.rules, result)))
+        return AsciiJSON(explanation_as_json(explain(plan.rules, result)))
 
     return router
 
 
 def _operate_routes(parts: AdminParts) -> APIRouter:
     router = APIRouter(prefix=PREFIX)
-    supervisor = parts.supervisor
+    desk = parts.desk
     operator = Annotated[str, Depends(Gate(parts.tokens, Role.OPERATE))]
 
     @router.post("/triggers/{name}/pause", status_code=202)
     async def pause(name: str, by: operator, request: PauseRequest | None = None) -> None:
-        await supervisor.pause(TriggerName(name), by, request.reason if request else "")
+        await desk.pause(TriggerName(name), by, request.reason if request else "")
 
     @router.post("/triggers/{name}/resume", status_code=202)
     async def resume(name: str, by: operator) -> None:
-        await supervisor.resume(TriggerName(name), by)
+        await desk.resume(TriggerName(name), by)
 
     @router.post("/triggers/{name}/resets", status_code=202)
     async def reset(
@@ -149,7 +145,7 @@ def _operate_routes(parts: AdminParts) -> APIRouter:
             reason=request.reason,
             allow_skip=request.allow_skip,
         )
-        accepted = await supervisor.reset(TriggerName(name), wished)
+        accepted = await desk.reset(TriggerName(name), wished)
         response.headers["Location"] = f"{PREFIX}/triggers/{name}/resets/{accepted.id}"
         return ResetView.of(name, accepted)
 

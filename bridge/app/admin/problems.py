@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from typing_extensions import override
 
 from bridge.domain.errors import BridgeError
-from bridge.engine.supervisor import ConflictError, UnknownTriggerError, WouldSkipError
+from bridge.engine.desk import ConflictError, UnknownTriggerError, WouldSkipError
 
 MEDIA_TYPE = "application/problem+json"
 

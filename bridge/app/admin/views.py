@@ -8,8 +8,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from bridge.domain.plan import TriggerPlan
-from bridge.domain.standing import Reset, Standing
+from bridge.domain.standing import Reset
 from bridge.domain.status import Status
+from bridge.engine.desk import Seen
 
 
 def _as_utc(instant: datetime) -> datetime:
@@ -122,15 +123,16 @@ class TriggerView(BaseModel):
     routes: list[RouteView]
 
     @classmethod
-    def of(cls, owner: str, plan: TriggerPlan, standing: Standing, status: Status, now: datetime) -> TriggerView:
+    def of(cls, seen: Seen, now: datetime) -> TriggerView:
         """From the plan, what is written down and what the worker shows."""
+        plan, standing, status = seen.plan, seen.standing, seen.status
         open_reset, error = standing.open_reset, status.last_error
         return cls(
             name=plan.name,
             project=plan.ref.project,
             dataset=plan.ref.dataset,
             trigger=plan.ref.trigger,
-            owner=owner,
+            owner=seen.owner,
             delivery=plan.delivery.value,
             state=status.state.value,
             reason=status.reason,

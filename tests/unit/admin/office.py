@@ -54,7 +54,9 @@ def admin_of(
 ) -> FastAPI:
     known = {"kafka": fine, "redis": fine} if pings is None else pings
     return create_admin(
-        AdminParts(supervisor=supervisor, tokens=tokens, pings=known, clock=world.clock, decode=decode_result)
+        AdminParts(
+            desk=supervisor, supervisor=supervisor, tokens=tokens, pings=known, clock=world.clock, decode=decode_result
+        )
     )
 
 

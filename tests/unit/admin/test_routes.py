@@ -14,7 +14,7 @@ from bridge.domain.standing import ResetPhase
 from tests.fakes.plans import a_plan, a_route
 from tests.fakes.results import raw_result
 from tests.unit.admin.office import admin_of, assert_problem, client_of, open_office
-from tests.unit.engine.world import World, sequence
+from tests.unit.engine.world import OWNER, World
 
 EARLY = "2020-01-01T00:00:00Z"
 ONE = "/api/v1/triggers/disputes"
@@ -38,7 +38,7 @@ async def test_a_trigger_is_shown_with_what_it_did_and_where_it_stands() -> None
     )
     assert (shown["state"], shown["generation"], shown["position"], shown["results"]) == ("idle", 0, "seq-3", 3)
     assert {route["name"]: route["published"] for route in shown["routes"]} == {"urgent": 3, "next": 3, "unmatched": 0}
-    assert shown["owner"]
+    assert shown["owner"] == OWNER
     assert shown["next_attempt"]
 
 
@@ -249,7 +249,7 @@ async def test_a_defect_of_a_route_is_a_problem_without_its_insides(monkeypatch:
 
     world = World()
     async with open_office(world) as office:
-        monkeypatch.setattr(office.supervisor, "worker", defect)
+        monkeypatch.setattr(office.supervisor, "seen", defect)
         transport = httpx.ASGITransport(office.app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://x", headers=office.http.headers) as http:
             answer = await http.get(ONE)

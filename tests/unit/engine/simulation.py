@@ -17,7 +17,8 @@ from bridge.domain.plan import KeyFrom, KeyKind, OnLedgerOutage, TriggerPlan
 from bridge.domain.settle import Settled
 from bridge.domain.standing import Reset, Standing
 from bridge.engine.cycle import Neighbours
-from bridge.engine.supervisor import ConflictError, Supervisor, WouldSkipError
+from bridge.engine.desk import ConflictError, WouldSkipError
+from bridge.engine.supervisor import Supervisor
 from tests.fakes.clock import FakeClock
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.plans import REF, a_plan

@@ -12,7 +12,7 @@ from bridge.domain.errors import Blocked, Refused, Retry, Throttled
 from bridge.domain.model import TriggerName, TriggerRef
 from bridge.domain.standing import Pause, Reset, ResetPhase, Standing
 from bridge.domain.status import State, is_stuck
-from bridge.engine.supervisor import ConflictError, UnknownTriggerError, WouldSkipError
+from bridge.engine.desk import ConflictError, UnknownTriggerError, WouldSkipError
 from tests.fakes.clock import START
 from tests.fakes.plans import REF, a_plan
 from tests.unit.engine.world import World, sequence

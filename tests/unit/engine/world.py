@@ -24,6 +24,7 @@ from tests.fakes.source import FakeSource
 from tests.fakes.transactions import FakeTransactions
 
 STOP_TIMEOUT_S = 5.0
+OWNER = "pod-1"
 
 
 @dataclass(slots=True)
@@ -136,7 +137,7 @@ class World:
     @asynccontextmanager
     async def running(self, *plans: TriggerPlan) -> AsyncIterator[Supervisor]:
         """A supervisor at work; stopped at the end."""
-        supervisor = Supervisor(self.neighbours, self.store, self.signals, lambda: 0.5, STOP_TIMEOUT_S)
+        supervisor = Supervisor(self.neighbours, self.store, self.signals, lambda: 0.5, STOP_TIMEOUT_S, OWNER)
         stop = asyncio.Event()
         task = asyncio.create_task(supervisor.run(plans or (self.plan,), stop))
         try:
