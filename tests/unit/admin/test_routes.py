@@ -14,7 +14,7 @@ from bridge.domain.standing import ResetPhase
 from tests.fakes.plans import a_plan, a_route
 from tests.fakes.results import raw_result
 from tests.unit.admin.office import admin_of, assert_problem, client_of, open_office
-from tests.unit.engine.world import OWNER, World
+from tests.unit.engine.world import OWNER, World, sequence
 
 EARLY = "2020-01-01T00:00:00Z"
 ONE = "/api/v1/triggers/disputes"
