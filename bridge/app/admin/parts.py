@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from bridge.app.admin.auth import Tokens
 from bridge.app.admin.health import Ping
 from bridge.domain.model import Result, Undecodable
-from bridge.engine.desk import Desk
-from bridge.engine.supervisor import Supervisor
+from bridge.engine.desk import Desk, Workplace
 from bridge.ports import Clock, Source
 
 PREFIX = "/api/v1"
@@ -20,7 +19,7 @@ class AdminParts:
     """`desk` answers for the deployment, `supervisor` for the health of this process; `source` is only read."""
 
     desk: Desk
-    supervisor: Supervisor
+    supervisor: Workplace
     source: Source
     tokens: Tokens
     pings: Mapping[str, Ping]
