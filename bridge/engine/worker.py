@@ -112,7 +112,8 @@ class Worker:
             return
         if reset.phase.holds_the_worker:
             self._enter(State.RESETTING, f"reset {reset.id} to {reset.to_comment_created_at.isoformat()}")
-        await reconcile(self.plan.ref, self.keeper, self._neighbours.source, self._clock, self._signals)
+            with self._signals.resetting(self.plan.name, reset.id):
+                await reconcile(self.plan.ref, self.keeper, self._neighbours.source, self._clock, self._signals)
 
     async def _work(self) -> float:
         await self._reconcile()
