@@ -72,6 +72,7 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
             AdminParts(
                 desk=supervisor,
                 supervisor=supervisor,
+                source=neighbours.source,
                 tokens=Tokens(read=settings.admin.read_token, operate=settings.admin.operate_token),
                 pings={"kafka": publisher.ping, "redis": ledger.ping},
                 clock=clock,
