@@ -9,6 +9,7 @@ from functools import partial
 from uuid import uuid4
 
 from bridge.domain.backoff import backoff_s
+from bridge.domain.census import Census
 from bridge.domain.commands import Command, Verb, conflict, obeyed
 from bridge.domain.errors import BridgeError, Retry
 from bridge.domain.model import TriggerName
@@ -58,19 +59,25 @@ class Supervisor:
         """Raises UnknownTriggerError, and Retry while the workers are not started yet."""
         worker = self._crew.workers.get(name)
         if worker is None and not self.is_ready:
-            raise Retry("the workers are not started: their standings are being read", code="starting")
+            raise _starting()
         if worker is None:
             raise UnknownTriggerError(name)
         return worker
 
     def names(self) -> Sequence[TriggerName]:
         """As the desk says."""
+        if not (self._crew.workers or self.is_ready):
+            raise _starting()
         return sorted(self._crew.workers)
 
     def seen(self, name: TriggerName) -> Seen:
         """As the desk says."""
         worker = self.worker(name)
         return Seen(plan=worker.plan, standing=worker.keeper.standing, status=worker.status, owner=self._name)
+
+    def census(self, name: TriggerName) -> Census | None:
+        """As the desk says."""
+        return self.worker(name).census
 
     async def run(self, plans: Sequence[TriggerPlan], stop: asyncio.Event) -> None:
         """Until `stop`, then until the passes in flight have ended or `stop_timeout_s` is over.
@@ -162,3 +169,7 @@ class Supervisor:
         await self._crew.end(names, self._stop_timeout_s)
         # One that comes back by a later reload goes on from here, not from what was read at start.
         self._standings.update({name: worker.keeper.standing for name, worker in ended.items()})
+
+
+def _starting() -> Retry:
+    return Retry("the workers are not started: their standings are being read", code="starting")

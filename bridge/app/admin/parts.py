@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bridge.app.admin.auth import Tokens
 from bridge.app.admin.health import Ping
@@ -16,7 +17,10 @@ PREFIX = "/api/v1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminParts:
-    """`desk` answers for the deployment, `supervisor` for the health of this process; `source` is only read."""
+    """`desk` answers for the deployment, `supervisor` for the health of this process; `source` is only read.
+
+    `leaving` is set when the server stops: what streams ends then.
+    """
 
     desk: Desk
     supervisor: Workplace
@@ -25,3 +29,4 @@ class AdminParts:
     pings: Mapping[str, Ping]
     clock: Clock
     decode: Callable[[bytes], Result | Undecodable]
+    leaving: asyncio.Event = field(default_factory=asyncio.Event)
