@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bridge.domain.backoff import backoff_s, poll_wait_s
+from bridge.domain.census import Census
 from bridge.domain.errors import Blocked, BridgeError, Retry, StopTrigger, Throttled
 from bridge.domain.plan import DeliveryMode, TriggerPlan
 from bridge.domain.progress import held, passed
@@ -16,6 +17,7 @@ from bridge.domain.standing import ResetPhase
 from bridge.domain.status import State, Status
 from bridge.engine.atomic_cycle import run_atomic_cycle
 from bridge.engine.cycle import Memory, Neighbours, Pass, run_cycle
+from bridge.engine.guard import Leaving
 from bridge.engine.keeper import Keeper
 from bridge.engine.reset import reconcile
 from bridge.signals import Signals
@@ -44,15 +46,26 @@ class Worker:
         self._clock = neighbours.clock
         self._signals = signals
         self._random = random
+        self.census = Census(plan.rules, neighbours.clock.now())
         self._memory = Memory()
         self._wake = asyncio.Event()
         self._stopping = False
         self._halted: StopTrigger | None = None
 
     def stop(self) -> None:
-        """End after the pass in flight; rests and back-offs are cut short."""
+        """Let `run` end after the pass in flight; rests and back-offs are cut short. What is remembered is kept."""
         self._stopping = True
         self._wake.set()
+
+    async def leave(self) -> None:
+        """Let go of everything, after `run` has ended: another worker may have the trigger."""
+        self._memory.tenure = None
+        await self._neighbours.transactions.release(self.plan.name)
+        self._enter(State.STOPPED, "stopped")
+
+    def ready(self) -> None:
+        """`run` is to be called again, and goes on with what is remembered."""
+        self._stopping = False
 
     def wake(self) -> None:
         """Look at the standing again: it was changed."""
@@ -61,6 +74,8 @@ class Worker:
     def replan(self, plan: TriggerPlan) -> None:
         """Use another plan from the next pass on (D9)."""
         self.plan = plan
+        if not self.census.is_of(plan.rules):
+            self.census = Census(plan.rules, self._clock.now())
         self._halted = None
         self._wake.set()
 
@@ -77,8 +92,6 @@ class Worker:
             wait_s = await self._turn()
             if wait_s:
                 await self._clock.wait(self._wake, wait_s)
-        await self._neighbours.transactions.release(self.plan.name)
-        self._enter(State.STOPPED, "stopped")
 
     async def _turn(self) -> float:
         """One turn of the loop; seconds to rest after it."""
@@ -86,6 +99,8 @@ class Worker:
             if self._may_run():
                 return await self._work()
             return await self._stand_by()
+        except Leaving:
+            return 0.0
         except BridgeError as error:
             return self._back_off(error)
         except Exception as defect:  # noqa: BLE001 - the task would die silently and its trigger with it
@@ -112,7 +127,8 @@ class Worker:
             return
         if reset.phase.holds_the_worker:
             self._enter(State.RESETTING, f"reset {reset.id} to {reset.to_comment_created_at.isoformat()}")
-        await reconcile(self.plan.ref, self.keeper, self._neighbours.source, self._clock, self._signals)
+            with self._signals.resetting(self.plan.name, reset.id):
+                await reconcile(self.plan.ref, self.keeper, self._neighbours.source, self._clock, self._signals)
 
     async def _work(self) -> float:
         await self._reconcile()
@@ -125,6 +141,7 @@ class Worker:
         run_pass = run_atomic_cycle if self.plan.delivery is DeliveryMode.EXACTLY_ONCE else run_cycle
         done = await run_pass(self.plan, standing.generation, self._memory, self._neighbours, self._signals)
         self.status = passed(self.status, done.batch, done.decision, done.receipts, self._clock.now())
+        self.census.count(done.batch)
         if replaying:
             await self._count_replay(done)
         return self._rest(done)
