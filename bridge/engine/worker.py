@@ -17,6 +17,7 @@ from bridge.domain.standing import ResetPhase
 from bridge.domain.status import State, Status
 from bridge.engine.atomic_cycle import run_atomic_cycle
 from bridge.engine.cycle import Memory, Neighbours, Pass, run_cycle
+from bridge.engine.guard import Leaving
 from bridge.engine.keeper import Keeper
 from bridge.engine.reset import reconcile
 from bridge.signals import Signals
@@ -52,9 +53,19 @@ class Worker:
         self._halted: StopTrigger | None = None
 
     def stop(self) -> None:
-        """End after the pass in flight; rests and back-offs are cut short."""
+        """Let `run` end after the pass in flight; rests and back-offs are cut short. What is remembered is kept."""
         self._stopping = True
         self._wake.set()
+
+    async def leave(self) -> None:
+        """Let go of everything, after `run` has ended: another worker may have the trigger."""
+        self._memory.tenure = None
+        await self._neighbours.transactions.release(self.plan.name)
+        self._enter(State.STOPPED, "stopped")
+
+    def ready(self) -> None:
+        """`run` is to be called again, and goes on with what is remembered."""
+        self._stopping = False
 
     def wake(self) -> None:
         """Look at the standing again: it was changed."""
@@ -81,8 +92,6 @@ class Worker:
             wait_s = await self._turn()
             if wait_s:
                 await self._clock.wait(self._wake, wait_s)
-        await self._neighbours.transactions.release(self.plan.name)
-        self._enter(State.STOPPED, "stopped")
 
     async def _turn(self) -> float:
         """One turn of the loop; seconds to rest after it."""
@@ -90,6 +99,8 @@ class Worker:
             if self._may_run():
                 return await self._work()
             return await self._stand_by()
+        except Leaving:
+            return 0.0
         except BridgeError as error:
             return self._back_off(error)
         except Exception as defect:  # noqa: BLE001 - the task would die silently and its trigger with it
