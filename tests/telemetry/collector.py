@@ -14,13 +14,10 @@ from typing import Any
 
 import grpc
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc as trace_service
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
-)
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
-    TraceServiceServicer,
-    add_TraceServiceServicer_to_server,
 )
 from typing_extensions import override
 
@@ -126,14 +123,16 @@ def by_grpc() -> Iterator[Collector]:
     """Takes traces."""
     collector = Collector("")
 
-    class Servicer(TraceServiceServicer):
-        def Export(self, request: ExportTraceServiceRequest, context: Any) -> ExportTraceServiceResponse:  # noqa: N802
+    class Servicer(trace_service.TraceServiceServicer):
+        @override
+        def Export(self, request: ExportTraceServiceRequest, context: Any) -> ExportTraceServiceResponse:
             collector.take_traces(request)
             return ExportTraceServiceResponse()
 
     with ThreadPoolExecutor(2) as pool:
         server = grpc.server(pool)
-        add_TraceServiceServicer_to_server(Servicer(), server)
+        register: Any = trace_service.add_TraceServiceServicer_to_server
+        register(Servicer(), server)
         collector.endpoint = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
         server.start()
         try:

@@ -154,7 +154,9 @@ def test_what_cannot_be_had_is_refused_at_start(env: Mapping[str, str], code: st
 
 def test_grpc_that_is_not_installed_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(name: str) -> object:
-        raise ImportError(name) if ".grpc." in name else import_module(name)
+        if ".grpc." in name:
+            raise ImportError(name)
+        return import_module(name)
 
     monkeypatch.setattr(traces, "import_module", nothing)
     with (
