@@ -17,7 +17,19 @@ class UnknownTriggerError(LookupError):
 
 
 class ConflictError(Exception):
-    """What was asked for does not go together with what is under way."""
+    """What was asked for does not go together with what is under way, or has been."""
+
+
+class UnknownResetError(LookupError):
+    """The trigger has no reset of that id."""
+
+
+class UnfitResetError(Exception):
+    """A reset that can never be done as it is written; the words say why."""
+
+
+class OtherResetError(Exception):
+    """The id, made of an idempotency key, is of a reset that was asked for in other words."""
 
 
 class WouldSkipError(Exception):
@@ -56,6 +68,30 @@ class Desk(Protocol):
     async def reset(self, name: TriggerName, reset: Reset) -> Reset:
         """Durable before it returns; one of a known id is that one.
 
-        Raises UnknownTriggerError, ConflictError while another is under way, WouldSkipError, and what a fetch raises.
+        Raises UnknownTriggerError, UnfitResetError, OtherResetError for a known id with other wishes, ConflictError
+        while another is under way, WouldSkipError, and what a fetch raises.
         """
         ...
+
+    async def cancel_reset(self, name: TriggerName, reset_id: str, by: str) -> Reset:
+        """Durable before it returns; carried out by the worker. One that is called off already is that one.
+
+        Raises UnknownTriggerError, UnknownResetError, and ConflictError where it is too late.
+        """
+        ...
+
+
+def check_fit(plan: TriggerPlan, reset: Reset, known: Reset | None) -> None:
+    """Refuse what can never be done: `known` is the reset of the same id, if there is one.
+
+    Raises UnfitResetError or OtherResetError.
+    """
+    if known is not None:
+        if not known.asks_for_the_same(reset):
+            raise OtherResetError(f"reset {reset.id} was asked for with other words under the same key")
+        return
+    if reset.until is not None and reset.until <= reset.to_comment_created_at:
+        raise UnfitResetError("until is not later than to_comment_created_at: there is nothing between them")
+    why_not = plan.why_not_prefixed(reset.topic_prefix) if reset.topic_prefix else ""
+    if why_not:
+        raise UnfitResetError(why_not)

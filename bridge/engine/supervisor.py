@@ -12,11 +12,18 @@ from bridge.domain.backoff import backoff_s
 from bridge.domain.errors import BridgeError, Retry
 from bridge.domain.model import TriggerName
 from bridge.domain.plan import TriggerPlan
-from bridge.domain.replay import would_skip
+from bridge.domain.replay import cancelled, why_not_cancelled, would_skip
 from bridge.domain.standing import Pause, Reset, Standing
 from bridge.domain.status import Status
 from bridge.engine.cycle import Neighbours
-from bridge.engine.desk import ConflictError, Seen, UnknownTriggerError, WouldSkipError
+from bridge.engine.desk import (
+    ConflictError,
+    Seen,
+    UnknownResetError,
+    UnknownTriggerError,
+    WouldSkipError,
+    check_fit,
+)
 from bridge.engine.keeper import Keeper
 from bridge.engine.worker import Worker
 from bridge.ports import StateStore
@@ -116,11 +123,11 @@ class Supervisor:
     async def reset(self, name: TriggerName, reset: Reset) -> Reset:
         """Write the wish down; the trigger's worker carries it out (see engine.reset). One of a known id is that one.
 
-        Raises ConflictError while another is under way, WouldSkipError for a forward one without `allow_skip`, and
-        what a fetch raises.
+        Raises as the desk says.
         """
         worker = self.worker(name)
-        known_before = any(known.id == reset.id for known in worker.keeper.standing.resets)
+        known_before = worker.keeper.standing.reset_of(reset.id)
+        check_fit(worker.plan, reset, known_before)
         if not (reset.allow_skip or known_before):
             await self._refuse_to_skip(worker, reset.to_comment_created_at)
 
@@ -137,6 +144,23 @@ class Supervisor:
         )
         worker.wake()
         return next(known for known in standing.resets if known.id == reset.id)
+
+    async def cancel_reset(self, name: TriggerName, reset_id: str, by: str) -> Reset:
+        """As the desk says. The pass in flight ends first."""
+        worker = self.worker(name)
+
+        def called_off(standing: Standing) -> Standing:
+            reset = standing.reset_of(reset_id)
+            if reset is None:
+                raise UnknownResetError(name, reset_id)
+            if why_not := why_not_cancelled(reset):
+                raise ConflictError(why_not)
+            return cancelled(standing, reset_id, by, self._neighbours.clock.now())
+
+        standing = await worker.keeper.change(called_off)
+        self._signals.commanded(name, "cancel_reset", by, {"reset": reset_id})
+        worker.wake()
+        return next(known for known in standing.resets if known.id == reset_id)
 
     async def _refuse_to_skip(self, worker: Worker, to_comment_created_at: datetime) -> None:
         pending = await self._neighbours.source.fetch(worker.plan.ref, worker.plan.batch_size)

@@ -17,7 +17,12 @@ READING = [
     ("GET", f"{ONE}/resets", None),
     ("POST", f"{ONE}/explain", RESULT),
 ]
-OPERATING = [("POST", f"{ONE}/pause", None), ("POST", f"{ONE}/resume", None), ("POST", f"{ONE}/resets", RESET)]
+OPERATING = [
+    ("POST", f"{ONE}/pause", None),
+    ("POST", f"{ONE}/resume", None),
+    ("POST", f"{ONE}/resets", RESET),
+    ("POST", f"{ONE}/resets/r1/cancel", None),
+]
 
 
 @pytest.mark.parametrize(("method", "path", "body"), [*READING, *OPERATING])
