@@ -9,7 +9,7 @@ from typing import assert_never
 
 from bridge.domain.instant import parse_instant
 from bridge.domain.model import Batch, created_at
-from bridge.domain.standing import Place, Reset, ResetPhase, Standing
+from bridge.domain.standing import Bookmark, Reset, ResetPhase, Standing
 from bridge.domain.window import has_passed
 
 
@@ -17,7 +17,7 @@ class Step(Enum):
     """What the owner of a trigger does next about its reset."""
 
     NOTHING = "nothing"
-    LEARN_PLACE = "learn_place"
+    LEARN_POSITION = "learn_position"
     HOLD = "hold"
     BEGIN = "begin"
     RESET_PLATFORM = "reset_platform"
@@ -26,14 +26,14 @@ class Step(Enum):
     RETURN = "return"
 
 
-def next_step(standing: Standing, place: Place | None = None) -> Step:
-    """One step of the way; REPLAY is left by `replayed`. `place` is where the worker knows the trigger to stand."""
+def next_step(standing: Standing, bookmark: Bookmark | None = None) -> Step:
+    """One step of the way; REPLAY is left by `replayed`. `bookmark` is where the worker knows the trigger to stand."""
     reset = standing.open_reset
     if reset is None:
         return Step.NOTHING
     match reset.phase:
         case ResetPhase.REQUESTED:
-            return Step.LEARN_PLACE if reset.has_end and place is None else Step.HOLD
+            return Step.LEARN_POSITION if reset.has_end and bookmark is None else Step.HOLD
         case ResetPhase.HOLDING:
             return Step.BEGIN
         case ResetPhase.RESETTING:
@@ -48,12 +48,12 @@ def next_step(standing: Standing, place: Place | None = None) -> Step:
             assert_never(never)
 
 
-def held_at(standing: Standing, place: Place | None) -> Standing:
+def held_at(standing: Standing, bookmark: Bookmark | None) -> Standing:
     """No pass runs any more: where the trigger stands is written down before anything moves it."""
     reset = standing.open_reset
     if reset is None or reset.phase is not ResetPhase.REQUESTED:
         return standing
-    return standing.with_reset(replace(reset, phase=ResetPhase.HOLDING, saved=place))
+    return standing.with_reset(replace(reset, phase=ResetPhase.HOLDING, saved=bookmark))
 
 
 def in_phase(standing: Standing, phase: ResetPhase) -> Standing:

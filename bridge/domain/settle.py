@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from bridge.domain.decide import TOO_LARGE
 from bridge.domain.delivery import Delivery, MarkKey, Outcome, Receipt
 from bridge.domain.model import Batch, SequenceId
-from bridge.domain.standing import Place
+from bridge.domain.standing import Bookmark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """Proof that all up to a position is acked: what `advance` takes. Made by `settle`, and kept by a `Place` (I1)."""
+    """Proof that all up to a position is acked, what `advance` takes: made by `settle`, kept in a `Bookmark` (I1)."""
 
     sequence_id: SequenceId
     marks: tuple[MarkKey, ...]
@@ -51,9 +51,9 @@ def settle(
     )
 
 
-def settled_before(place: Place) -> Settled:
+def settled_before(bookmark: Bookmark) -> Settled:
     """What had been settled when a trigger's place was written down is settled still (I1)."""
-    return Settled(sequence_id=place.batch_id, marks=())
+    return Settled(sequence_id=bookmark.batch_id, marks=())
 
 
 def acked_prefixes(receipts: Sequence[Receipt]) -> Iterable[MarkKey]:

@@ -37,7 +37,7 @@ class ResetPhase(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Bookmark:
     """Where a trigger stands: what lies up to `batch_id` is settled, and advancing to it brings the trigger back there.
 
     `last` is the last result before it, `last_at` its upload time; empty and None where none has been seen.
@@ -67,7 +67,7 @@ class Reset:
     topic_prefix: str = ""
     phase: ResetPhase = ResetPhase.REQUESTED
     generation: Generation | None = None
-    saved: Place | None = None
+    saved: Bookmark | None = None
     replay_until: datetime | None = None
     replayed: int = 0
     replayed_from: datetime | None = None
@@ -99,13 +99,25 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a command stands on the control topic: its offset, and when the broker wrote it."""
+
+    offset: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """The durable side of one trigger. `generation_reset_id` is what raised the generation last (D4)."""
+    """The durable side of one trigger. `generation_reset_id` is what raised the generation last (D4).
+
+    `obeyed` is the last command that was carried over into this: one that is delivered again does nothing.
+    """
 
     generation: Generation = FIRST_GENERATION
     generation_reset_id: str = ""
     pause: Pause | None = None
     resets: tuple[Reset, ...] = field(default=())
+    obeyed: Place | None = None
 
     @property
     def open_reset(self) -> Reset | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bridge.domain.instant import parse_instant
 from bridge.domain.model import Batch, Result, SequenceId, Undecodable, created_at
-from bridge.domain.standing import NONE_SEEN, Place, Reset, ResetPhase, Standing
+from bridge.domain.standing import NONE_SEEN, Bookmark, Reset, ResetPhase, Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +86,14 @@ def _holds(batch: Batch, sequence_id: SequenceId) -> bool:
     return bool(sequence_id) and any(result.sequence_id == sequence_id for result in batch.results)
 
 
-def place_after(batch: Batch, before: Place | None) -> Place:
+def bookmark_after(batch: Batch, before: Bookmark | None) -> Bookmark:
     """Where a trigger stands once a batch is settled; an empty page says it too, by its own id (D7)."""
     decoded = [result for result in batch.results if not isinstance(result, Undecodable)]
     if not decoded:
-        return Place(
+        return Bookmark(
             batch_id=batch.sequence_id,
             last=before.last if before else NONE_SEEN,
             last_at=before.last_at if before else None,
         )
     last = decoded[-1]
-    return Place(batch_id=batch.sequence_id, last=last.sequence_id, last_at=parse_instant(created_at(last)))
+    return Bookmark(batch_id=batch.sequence_id, last=last.sequence_id, last_at=parse_instant(created_at(last)))

@@ -14,8 +14,8 @@ from bridge.domain.plan import OnLedgerOutage, TriggerPlan
 from bridge.domain.poison import PoisonWatch
 from bridge.domain.position import Position
 from bridge.domain.settle import Held, Settled, is_refused_for_size, settle
-from bridge.domain.standing import Place, Reset
-from bridge.domain.window import Cut, cut, place_after
+from bridge.domain.standing import Bookmark, Reset
+from bridge.domain.window import Cut, bookmark_after, cut
 from bridge.ports import Clock, Ledger, Publisher, Source, TransactionalPublisher
 from bridge.signals import Signals
 
@@ -50,15 +50,15 @@ class Memory:
 
     `unmarked`: acked, but the ledger was out when they were to be marked. `refused`: what the broker will not take as
     it is, with its reason; the next pass makes dead letters of them. `poison`: the recent share of dead letters.
-    `tenure`: None until the trigger is taken over, and again from the moment a transaction is in doubt. `place`: where
-    the trigger stands, None before the first pass and behind a reset.
+    `tenure`: None until the trigger is taken over, and again from the moment a transaction is in doubt.
+    `bookmark`: where the trigger stands, None before the first pass and behind a reset.
     """
 
     unmarked: set[MarkKey] = field(default_factory=set)
     refused: dict[MarkKey, str] = field(default_factory=dict)
     poison: PoisonWatch = field(default_factory=PoisonWatch)
     tenure: Tenure | None = None
-    place: Place | None = None
+    bookmark: Bookmark | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +113,13 @@ async def run_cycle(
             decision = decide(batch.batch, plan, generation, memory.refused, traceparent)
             poison = watched_for_poison(plan, memory.poison, batch.batch, decision)
 
-        done_before = await marked_before(plan, decision, memory, neighbours, signals)
+        with signals.step(plan.name, "skip"):
+            done_before = await marked_before(plan, decision, memory, neighbours, signals)
         to_send = [delivery for delivery in decision.deliveries if delivery.mark not in done_before]
 
-        with signals.publishing(plan.name, len(to_send)):
-            receipts = tuple(await neighbours.publisher.publish(to_send)) if to_send else ()
+        with signals.publishing(plan.name, to_send) as sending:
+            receipts = tuple(await neighbours.publisher.publish(sending.deliveries)) if to_send else ()
+            sending.answered(receipts)
         signals.published(plan.name, to_send, receipts)
 
         verdict = settle(batch.batch, decision.deliveries, done_before, receipts)
@@ -158,7 +160,7 @@ async def concluded(
         case Held():
             raise why_held(verdict, carried.sent)
         case Settled():
-            memory.place = place_after(batch, memory.place)
+            memory.bookmark = bookmark_after(batch, memory.bookmark)
             advanced = bool(batch.results or batch.filtered) and not carried.cut.is_last
             if advanced:
                 with signals.step(plan.name, "advance"):

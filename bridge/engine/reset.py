@@ -15,7 +15,7 @@ from bridge.engine.keeper import Keeper
 from bridge.ports import Clock, Source
 from bridge.signals import Signals
 
-WORKS_ON = (Step.NOTHING, Step.LEARN_PLACE, Step.REPLAY)
+WORKS_ON = (Step.NOTHING, Step.LEARN_POSITION, Step.REPLAY)
 """Steps that are a pass of the worker, or none."""
 
 
@@ -26,11 +26,12 @@ async def reconcile(
 
     Called by the trigger's own worker between two passes, so that no pass is in flight while the position and the
     generation do not belong together (I3, I6). Raises a BridgeError where a neighbour is out: called again later, it
-    goes on from what is written down. Moving the platform twice to one place is moving it once.
+    goes on from what is written down. Moving the position twice to one place is moving it once.
     """
-    while (step := next_step(keeper.standing, memory.place)) not in WORKS_ON:
+    while (step := next_step(keeper.standing, memory.bookmark)) not in WORKS_ON:
         reset = keeper.standing.open_reset
-        await _take(step, ref, keeper, memory, source, clock)
+        with signals.reset_step(step.value):
+            await _take(step, ref, keeper, memory, source, clock)
         if reset is not None:
             tell(reset, keeper, signals)
 
@@ -38,7 +39,7 @@ async def reconcile(
 async def _take(step: Step, ref: TriggerRef, keeper: Keeper, memory: Memory, source: Source, clock: Clock) -> None:
     match step:
         case Step.HOLD:
-            await keeper.change(partial(held_at, place=memory.place))
+            await keeper.change(partial(held_at, bookmark=memory.bookmark))
         case Step.BEGIN:
             await keeper.change(partial(in_phase, phase=ResetPhase.RESETTING))
         case Step.RESET_PLATFORM:
@@ -47,7 +48,7 @@ async def _take(step: Step, ref: TriggerRef, keeper: Keeper, memory: Memory, sou
             await keeper.change(partial(in_phase, phase=ResetPhase.RETURNING))
         case Step.RETURN:
             await _return(ref, keeper, memory, source, clock)
-        case Step.NOTHING | Step.LEARN_PLACE | Step.REPLAY:
+        case Step.NOTHING | Step.LEARN_POSITION | Step.REPLAY:
             return
         case never:
             assert_never(never)
@@ -62,7 +63,7 @@ async def _reset_platform(ref: TriggerRef, keeper: Keeper, memory: Memory, sourc
     except (Refused, StopTrigger) as refused:
         await keeper.change(partial(failed, error=f"{refused.code}: {refused}", now=clock.now()))
         return
-    memory.place = None
+    memory.bookmark = None
     await keeper.change(partial(released, now=clock.now()))
 
 
@@ -73,14 +74,14 @@ async def _return(ref: TriggerRef, keeper: Keeper, memory: Memory, source: Sourc
         sentence = "lost_place: where the trigger stood before is not written down"
         await keeper.change(partial(returned, now=clock.now(), error=sentence))
         return
-    memory.place = None
+    memory.bookmark = None
     try:
         await source.advance(ref, settled_before(reset.saved))
     except (Refused, StopTrigger) as refused:
         await keeper.change(partial(returned, now=clock.now(), error=f"{refused.code}: {refused}"))
         return
     await keeper.change(partial(returned, now=clock.now()))
-    memory.place = reset.saved
+    memory.bookmark = reset.saved
 
 
 def tell(before: Reset, keeper: Keeper, signals: Signals) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bridge.domain.backoff import backoff_s, poll_wait_s
+from bridge.domain.census import Census
 from bridge.domain.errors import Blocked, BridgeError, Retry, StopTrigger, Throttled
 from bridge.domain.plan import DeliveryMode, TriggerPlan
 from bridge.domain.progress import held, passed
@@ -17,6 +18,7 @@ from bridge.domain.status import State, Status
 from bridge.domain.window import window_of
 from bridge.engine.atomic_cycle import run_atomic_cycle
 from bridge.engine.cycle import Memory, Neighbours, Pass, run_cycle
+from bridge.engine.guard import Leaving
 from bridge.engine.keeper import Keeper
 from bridge.engine.reset import reconcile, tell
 from bridge.signals import Signals
@@ -60,6 +62,7 @@ class Worker:
         self._clock = neighbours.clock
         self._signals = signals
         self._random = random
+        self.census = Census(plan.rules, neighbours.clock.now())
         self._memory = Memory()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -67,9 +70,19 @@ class Worker:
         self._prefixed = PrefixedPlan()
 
     def stop(self) -> None:
-        """End after the pass in flight; rests and back-offs are cut short."""
+        """Let `run` end after the pass in flight; rests and back-offs are cut short. What is remembered is kept."""
         self._stopping = True
         self._wake.set()
+
+    async def leave(self) -> None:
+        """Let go of everything, after `run` has ended: another worker may have the trigger."""
+        self._memory.tenure = None
+        await self._neighbours.transactions.release(self.plan.name)
+        self._enter(State.STOPPED, "stopped")
+
+    def ready(self) -> None:
+        """`run` is to be called again, and goes on with what is remembered."""
+        self._stopping = False
 
     def wake(self) -> None:
         """Look at the standing again: it was changed."""
@@ -78,13 +91,15 @@ class Worker:
     def replan(self, plan: TriggerPlan) -> None:
         """Use another plan from the next pass on (D9)."""
         self.plan = plan
+        if not self.census.is_of(plan.rules):
+            self.census = Census(plan.rules, self._clock.now())
         self._halted = None
         self._wake.set()
 
     def resume(self) -> None:
         """Try again after a loud stop; what made it stop is counted afresh."""
         self._halted = None
-        self._memory = Memory(unmarked=self._memory.unmarked, place=self._memory.place)
+        self._memory = Memory(unmarked=self._memory.unmarked, bookmark=self._memory.bookmark)
         self._wake.set()
 
     async def run(self) -> None:
@@ -94,8 +109,6 @@ class Worker:
             wait_s = await self._turn()
             if wait_s:
                 await self._clock.wait(self._wake, wait_s)
-        await self._neighbours.transactions.release(self.plan.name)
-        self._enter(State.STOPPED, "stopped")
 
     async def _turn(self) -> float:
         """One turn of the loop; seconds to rest after it."""
@@ -103,6 +116,8 @@ class Worker:
             if self._may_run():
                 return await self._work()
             return await self._stand_by()
+        except Leaving:
+            return 0.0
         except BridgeError as error:
             return self._back_off(error)
         except Exception as defect:  # noqa: BLE001 - the task would die silently and its trigger with it
@@ -130,10 +145,11 @@ class Worker:
         reset = self.keeper.standing.open_reset
         if reset is None:
             return
-        if next_step(self.keeper.standing, self._memory.place) not in (Step.LEARN_PLACE, Step.REPLAY):
+        if next_step(self.keeper.standing, self._memory.bookmark) not in (Step.LEARN_POSITION, Step.REPLAY):
             self._enter(State.RESETTING, f"reset {reset.id} to {reset.to_comment_created_at.isoformat()}")
-        source = self._neighbours.source
-        await reconcile(self.plan.ref, self.keeper, self._memory, source, self._clock, self._signals)
+            source = self._neighbours.source
+            with self._signals.resetting(self.plan.name, reset.id):
+                await reconcile(self.plan.ref, self.keeper, self._memory, source, self._clock, self._signals)
 
     async def _work(self) -> float:
         await self._reconcile()
@@ -149,6 +165,7 @@ class Worker:
         window = window_of(standing)
         done = await run_pass(plan, standing.generation, self._memory, self._neighbours, self._signals, window)
         self.status = passed(self.status, done.batch, done.decision, done.receipts, self._clock.now())
+        self.census.count(done.batch)
         if is_replaying:
             await self._count_replay(done)
         return self._rest(done)

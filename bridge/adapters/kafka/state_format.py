@@ -16,7 +16,7 @@ import msgspec
 from bridge.domain.errors import Fatal
 from bridge.domain.model import Generation, SequenceId, TriggerName
 from bridge.domain.position import Position
-from bridge.domain.standing import Pause, Place, Reset, ResetPhase, Standing
+from bridge.domain.standing import Bookmark, Pause, Reset, ResetPhase, Standing
 
 VERSION = 1
 WISH = "wish"
@@ -34,8 +34,8 @@ class PauseRecord(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-class PlaceRecord(msgspec.Struct, frozen=True, omit_defaults=True):
-    """As `Place`."""
+class BookmarkRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """As `Bookmark`."""
 
     batch_id: str
     last: str = ""
@@ -60,7 +60,7 @@ class ResetRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     error: str = ""
     until: datetime | None = None
     topic_prefix: str = ""
-    saved: PlaceRecord | None = None
+    saved: BookmarkRecord | None = None
     replayed_from: datetime | None = None
     replayed_to: datetime | None = None
     cancelled_by: str = ""
@@ -221,7 +221,7 @@ def _spelled(reset: Reset) -> ResetRecord:
         error=reset.error,
         until=reset.until,
         topic_prefix=reset.topic_prefix,
-        saved=_spelled_place(reset.saved),
+        saved=_spelled_bookmark(reset.saved),
         replayed_from=reset.replayed_from,
         replayed_to=reset.replayed_to,
         cancelled_by=reset.cancelled_by,
@@ -244,21 +244,23 @@ def _read(record: ResetRecord) -> Reset:
         error=record.error,
         until=record.until,
         topic_prefix=record.topic_prefix,
-        saved=_read_place(record.saved),
+        saved=_read_bookmark(record.saved),
         replayed_from=record.replayed_from,
         replayed_to=record.replayed_to,
         cancelled_by=record.cancelled_by,
     )
 
 
-def _spelled_place(place: Place | None) -> PlaceRecord | None:
-    return PlaceRecord(batch_id=place.batch_id, last=place.last, last_at=place.last_at) if place else None
+def _spelled_bookmark(bookmark: Bookmark | None) -> BookmarkRecord | None:
+    return (
+        BookmarkRecord(batch_id=bookmark.batch_id, last=bookmark.last, last_at=bookmark.last_at) if bookmark else None
+    )
 
 
-def _read_place(record: PlaceRecord | None) -> Place | None:
+def _read_bookmark(record: BookmarkRecord | None) -> Bookmark | None:
     if record is None:
         return None
-    return Place(batch_id=SequenceId(record.batch_id), last=SequenceId(record.last), last_at=record.last_at)
+    return Bookmark(batch_id=SequenceId(record.batch_id), last=SequenceId(record.last), last_at=record.last_at)
 
 
 def _phase(record: ResetRecord) -> ResetPhase:

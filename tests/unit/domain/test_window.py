@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bridge.domain.model import Batch, SequenceId
-from bridge.domain.standing import Place, Reset, ResetPhase, Standing
-from bridge.domain.window import cut, has_passed, place_after, window_of
+from bridge.domain.standing import Bookmark, Reset, ResetPhase, Standing
+from bridge.domain.window import bookmark_after, cut, has_passed, window_of
 from tests.fakes.results import a_batch, raw_result
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -19,7 +19,7 @@ MS = timedelta(milliseconds=1)
 def a_window(
     *, until: datetime | None = None, last: int = 0, requested_at: datetime = NOON + timedelta(days=1)
 ) -> Reset:
-    saved = Place(batch_id=SequenceId("seq-999"), last=SequenceId(f"seq-{last}") if last else SequenceId(""))
+    saved = Bookmark(batch_id=SequenceId("seq-999"), last=SequenceId(f"seq-{last}") if last else SequenceId(""))
     return Reset(
         id="r1",
         to_comment_created_at=NOON - timedelta(days=1),
@@ -90,9 +90,9 @@ def test_a_page_of_filtered_comments_alone_does_not_end_a_replay() -> None:
 def test_with_the_last_published_one_gone_what_was_uploaded_after_the_request_ends_it() -> None:
     window = a_window(requested_at=NOON)
     assert kept(a_page(-1, 0), window) == ["seq-1"]
-    ahead = Place(batch_id=SequenceId("seq-999"), last=SequenceId("gone"), last_at=NOON + MS)
+    ahead = Bookmark(batch_id=SequenceId("seq-999"), last=SequenceId("gone"), last_at=NOON + MS)
     assert kept(a_page(0, 1, 2), replace(window, saved=ahead)) == ["seq-1", "seq-2"], "the platform's clock is ahead"
-    updated = Place(batch_id=SequenceId("seq-999"), last=SequenceId("gone"), last_at=NOON - timedelta(days=900))
+    updated = Bookmark(batch_id=SequenceId("seq-999"), last=SequenceId("gone"), last_at=NOON - timedelta(days=900))
     assert kept(a_page(-1, 0), replace(window, saved=updated)) == ["seq-1"], "the last one was an old comment, updated"
 
 
@@ -117,7 +117,9 @@ def test_a_replay_without_an_end_has_caught_up_at_the_last_result_published_befo
 
 
 def test_a_place_is_the_batch_and_its_last_readable_result() -> None:
-    place = place_after(a_batch([raw_result(1), b'{"sequence_id":"seq-2","comment":3}'], last="seq-7"), None)
+    place = bookmark_after(a_batch([raw_result(1), b'{"sequence_id":"seq-2","comment":3}'], last="seq-7"), None)
     assert (place.batch_id, place.last) == ("seq-7", "seq-1")
-    assert place_after(a_batch([], filtered=3, last="seq-10"), place) == replace(place, batch_id=SequenceId("seq-10"))
-    assert place_after(a_batch([], last="seq-0"), None) == Place(batch_id=SequenceId("seq-0"))
+    assert bookmark_after(a_batch([], filtered=3, last="seq-10"), place) == replace(
+        place, batch_id=SequenceId("seq-10")
+    )
+    assert bookmark_after(a_batch([], last="seq-0"), None) == Bookmark(batch_id=SequenceId("seq-0"))

@@ -14,7 +14,7 @@ from bridge.domain.delivery import Delivery
 from bridge.domain.errors import Blocked, Refused
 from bridge.domain.model import Batch, TriggerName, TriggerRef
 from bridge.domain.plan import DeliveryMode
-from bridge.domain.standing import Place, Reset, ResetPhase, Standing
+from bridge.domain.standing import Bookmark, Reset, ResetPhase, Standing
 from bridge.domain.status import State
 from bridge.engine.desk import ConflictError, OtherResetError, UnfitResetError, UnknownResetError
 from bridge.engine.supervisor import Supervisor
@@ -223,7 +223,7 @@ async def test_called_off_at_any_phase_the_trigger_goes_on_where_it_was(mode: De
     """I3, I7: what was replayed until then stays in its generation, and nothing else comes twice or not at all."""
     town = Town(mode)
     async with town.settled_town():
-        saved = Place(batch_id=town.source.position(REF), last=sequence(20, 20)[0])  # type: ignore[arg-type]
+        saved = Bookmark(batch_id=town.source.position(REF), last=sequence(20, 20)[0])  # type: ignore[arg-type]
     if phase in (ResetPhase.RESETTING, ResetPhase.REPLAYING, ResetPhase.RETURNING):
         await town.source.reset(REF, day(2))
     reset = replace(a_reset(day(2), until=day(3)), phase=phase, saved=saved)

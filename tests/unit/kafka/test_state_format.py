@@ -22,7 +22,7 @@ from bridge.adapters.kafka.state_format import (
 from bridge.domain.errors import Fatal
 from bridge.domain.model import Generation, SequenceId, TriggerName
 from bridge.domain.position import Position
-from bridge.domain.standing import Pause, Place, Reset, ResetPhase, Standing
+from bridge.domain.standing import Bookmark, Pause, Reset, ResetPhase, Standing
 
 DISPUTES = TriggerName("disputes")
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -31,7 +31,7 @@ zones = st.sampled_from([UTC, timezone(timedelta(hours=2)), timezone(-timedelta(
 moments = st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2090, 1, 1), timezones=zones)  # noqa: DTZ001
 words = st.text(max_size=20)
 ids = words.map(SequenceId)
-places = st.builds(Place, batch_id=ids, last=ids, last_at=st.none() | moments)
+bookmarks = st.builds(Bookmark, batch_id=ids, last=ids, last_at=st.none() | moments)
 resets = st.builds(
     Reset,
     id=words,
@@ -48,7 +48,7 @@ resets = st.builds(
     error=words,
     until=st.none() | moments,
     topic_prefix=words,
-    saved=st.none() | places,
+    saved=st.none() | bookmarks,
     replayed_from=st.none() | moments,
     replayed_to=st.none() | moments,
     cancelled_by=words,
