@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
@@ -14,16 +15,39 @@ from starlette.exceptions import HTTPException
 from typing_extensions import override
 
 from bridge.domain.errors import BridgeError
-from bridge.engine.desk import ConflictError, UnknownTriggerError, WouldSkipError
+from bridge.engine.desk import (
+    ConflictError,
+    OtherResetError,
+    UnfitResetError,
+    UnknownResetError,
+    UnknownTriggerError,
+    WouldSkipError,
+)
 
 MEDIA_TYPE = "application/problem+json"
+
+_SHAPE = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "description": "`urn:bridge:` and a stable code"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "a sentence for people"},
+    },
+}
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    status: {"description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {"schema": _SHAPE}}}
+    for status in (401, 403, 404, 409, 422, 429, 503)
+}
+"""For the OpenAPI document: any route may answer with these."""
 
 
 class CodedError(HTTPException):
     """One with a code of its own, where the status says too little to branch on."""
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
-        super().__init__(status, detail)
+    def __init__(self, status: int, code: str, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status, detail, headers)
         self.code = code
 
 
@@ -51,6 +75,7 @@ def problem(
 
 def install(app: FastAPI) -> None:
     """Every error of the API leaves as a problem."""
+    _install_of_resets(app)
 
     @app.exception_handler(UnknownTriggerError)
     async def unknown(_: Request, error: UnknownTriggerError) -> JSONResponse:
@@ -83,3 +108,17 @@ def install(app: FastAPI) -> None:
     async def defect(_: Request, __: Exception) -> JSONResponse:
         # The server logs the exception; what it says of our insides is not for the caller (I10).
         return problem(500, "internal", "a defect of the bridge, see its log")
+
+
+def _install_of_resets(app: FastAPI) -> None:
+    @app.exception_handler(UnknownResetError)
+    async def unknown_reset(_: Request, error: UnknownResetError) -> JSONResponse:
+        return problem(404, "unknown_reset", "trigger {!r} has no reset {!r}".format(*error.args))
+
+    @app.exception_handler(UnfitResetError)
+    async def unfit(_: Request, error: UnfitResetError) -> JSONResponse:
+        return problem(422, "unfit_reset", str(error))
+
+    @app.exception_handler(OtherResetError)
+    async def other(_: Request, error: OtherResetError) -> JSONResponse:
+        return problem(422, "idempotency_key_reused", str(error))
