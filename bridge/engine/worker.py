@@ -23,6 +23,8 @@ from bridge.signals import Signals
 STAND_BY_S = 30.0
 """A worker that stands by is woken by commands; it turns now and then all the same, for liveness to see."""
 
+MARK_AGAIN_S = 1.0
+
 
 class Worker:
     """One task; the only one that touches its trigger (I6)."""
@@ -77,8 +79,24 @@ class Worker:
             wait_s = await self._turn()
             if wait_s:
                 await self._clock.wait(self._wake, wait_s)
+        await self._mark_the_rest()
         await self._neighbours.transactions.release(self.plan.name)
         self._enter(State.STOPPED, "stopped")
+
+    async def _mark_the_rest(self) -> None:
+        """What was acked while the ledger was out is sent twice unless it is marked before the memory goes (I5).
+
+        Tried until whoever stops the worker cuts it off.
+        """
+        failures = 0
+        while self._memory.unmarked:
+            try:
+                await self._neighbours.ledger.mark(self.plan.ref, list(self._memory.unmarked))
+                self._memory.unmarked.clear()
+            except Retry as outage:
+                failures += 1
+                self._signals.failed(self.plan.name, outage, failures, MARK_AGAIN_S)
+                await self._clock.sleep(MARK_AGAIN_S)
 
     async def _turn(self) -> float:
         """One turn of the loop; seconds to rest after it."""
