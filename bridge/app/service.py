@@ -72,6 +72,7 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
         supervisor = Supervisor(
             neighbours, store, signals, random.random, settings.stop_timeout_s, socket.gethostname()
         )
+        leaving = asyncio.Event()
         admin = create_admin(
             AdminParts(
                 desk=supervisor,
@@ -81,9 +82,10 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
                 pings={"kafka": publisher.ping, "redis": use.ping},
                 clock=clock,
                 decode=decode_result,
+                leaving=leaving,
             )
         )
-        port = await opened.enter_async_context(serving(admin, settings.admin.host, settings.admin.port))
+        port = await opened.enter_async_context(serving(admin, settings.admin.host, settings.admin.port, leaving))
         signals.service("started", triggers=len(settings.triggers), admin_host=settings.admin.host, admin_port=port)
         promises = Promises(settings, clock, signals)
         if await promises.of_kafka(process.stop):

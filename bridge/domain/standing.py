@@ -61,13 +61,25 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a command stands on the control topic: its offset, and when the broker wrote it."""
+
+    offset: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """The durable side of one trigger. `generation_reset_id` is the reset that raised the generation last (D4)."""
+    """The durable side of one trigger. `generation_reset_id` is the reset that raised the generation last (D4).
+
+    `obeyed` is the last command that was carried over into this: one that is delivered again does nothing.
+    """
 
     generation: Generation = FIRST_GENERATION
     generation_reset_id: str = ""
     pause: Pause | None = None
     resets: tuple[Reset, ...] = field(default=())
+    obeyed: Place | None = None
 
     @property
     def open_reset(self) -> Reset | None:

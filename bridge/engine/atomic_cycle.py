@@ -124,8 +124,9 @@ async def commit(
 ) -> Sequence[Receipt]:
     """Publish the batch with its position; whatever this raises, the position is not known before a take-over."""
     tenure, memory.tenure = memory.tenure, None
-    with signals.publishing(plan.name, len(deliveries)):
-        receipts = await neighbours.transactions.publish_atomically(plan.name, deliveries, after)
+    with signals.publishing(plan.name, deliveries) as sending:
+        receipts = await neighbours.transactions.publish_atomically(plan.name, sending.deliveries, after)
+        sending.answered(receipts)
     signals.published(plan.name, deliveries, receipts)
     if tenure is not None:
         memory.tenure = replace(tenure, position=after, used_at_s=neighbours.clock.monotonic_s(), skips=0)

@@ -81,11 +81,13 @@ async def run_cycle(
             decision = decide(batch, plan, generation, memory.refused, traceparent)
             poison = watched_for_poison(plan, memory.poison, batch, decision)
 
-        done_before = await marked_before(plan, decision, memory, neighbours, signals)
+        with signals.step(plan.name, "skip"):
+            done_before = await marked_before(plan, decision, memory, neighbours, signals)
         to_send = [delivery for delivery in decision.deliveries if delivery.mark not in done_before]
 
-        with signals.publishing(plan.name, len(to_send)):
-            receipts = tuple(await neighbours.publisher.publish(to_send)) if to_send else ()
+        with signals.publishing(plan.name, to_send) as sending:
+            receipts = tuple(await neighbours.publisher.publish(sending.deliveries)) if to_send else ()
+            sending.answered(receipts)
         signals.published(plan.name, to_send, receipts)
 
         verdict = settle(batch, decision.deliveries, done_before, receipts)

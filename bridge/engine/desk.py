@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bridge.domain.census import Census
+from bridge.domain.commands import CONFLICT, Command, lost
 from bridge.domain.model import TriggerName
 from bridge.domain.plan import TriggerPlan
+from bridge.domain.replay import would_skip
 from bridge.domain.standing import Reset, Standing
 from bridge.domain.status import Status
+from bridge.engine.cycle import Neighbours
 
 
 class UnknownTriggerError(LookupError):
@@ -34,6 +38,55 @@ class Seen:
     owner: str
 
 
+async def refuse_to_skip(plan: TriggerPlan, standing: Standing, reset: Reset, neighbours: Neighbours) -> None:
+    """Raises WouldSkipError for a new forward reset without `allow_skip`, and what a fetch raises."""
+    if reset.allow_skip or any(known.id == reset.id for known in standing.resets):
+        return
+    pending = await neighbours.source.fetch(plan.ref, plan.batch_size)
+    if would_skip(pending, reset.to_comment_created_at, neighbours.clock.now()):
+        instant = reset.to_comment_created_at.isoformat()
+        raise WouldSkipError(f"results uploaded before {instant} have not been published yet")
+
+
+def settled_reset(standing: Standing, reset_id: str) -> Reset:
+    """The reset as it stands; raises ConflictError where another one was before it."""
+    reset = next(known for known in standing.resets if known.id == reset_id)
+    if lost(reset):
+        raise ConflictError(reset.error.removeprefix(f"{CONFLICT}: "))
+    return reset
+
+
+def told_of(command: Command) -> dict[str, object]:
+    """The fields of its audit line."""
+    told: dict[str, object] = {"command_id": command.id}
+    if command.reason:
+        told["reason"] = command.reason
+    if command.reset:
+        told |= {"reset": command.reset.id, "to": command.reset.to_comment_created_at.isoformat()}
+    return told
+
+
+class Workplace(Protocol):
+    """What the health of this process is told by."""
+
+    @property
+    def is_ready(self) -> bool:
+        """It has begun to work, or has nothing to work on."""
+        ...
+
+    def statuses(self) -> Sequence[Status]:
+        """Of every worker here."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """A command of a trigger's history; `offset` is its place on the control topic, None where there is none."""
+
+    command: Command
+    offset: int | None
+
+
 class Desk(Protocol):
     """The admin API's view of the deployment. Every method raises Retry while the standings are still being read."""
 
@@ -43,6 +96,10 @@ class Desk(Protocol):
 
     def seen(self, name: TriggerName) -> Seen:
         """Raises UnknownTriggerError."""
+        ...
+
+    def census(self, name: TriggerName) -> Census | None:
+        """What its worker has counted; None where that is known to another process only. Raises UnknownTriggerError."""
         ...
 
     async def pause(self, name: TriggerName, by: str, reason: str) -> None:
@@ -58,4 +115,8 @@ class Desk(Protocol):
 
         Raises UnknownTriggerError, ConflictError while another is under way, WouldSkipError, and what a fetch raises.
         """
+        ...
+
+    async def history(self, name: TriggerName, last: int) -> Sequence[Past]:
+        """The last commands, oldest first, as far back as they are kept. Raises UnknownTriggerError, Retry, Blocked."""
         ...

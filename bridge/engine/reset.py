@@ -24,19 +24,25 @@ async def reconcile(ref: TriggerRef, keeper: Keeper, source: Source, clock: Cloc
     while True:
         reset = keeper.standing.open_reset
         step = next_step(keeper.standing)
-        match step:
-            case Step.NOTHING | Step.REPLAY:
-                return
-            case Step.HOLD:
-                await keeper.change(partial(in_phase, phase=ResetPhase.HOLDING))
-            case Step.BEGIN:
-                await keeper.change(partial(in_phase, phase=ResetPhase.RESETTING))
-            case Step.RESET_PLATFORM:
-                await _reset_platform(ref, keeper, source, clock)
-            case never:
-                assert_never(never)
-        if reset is not None:
-            _tell(reset, keeper, signals)
+        if reset is None or step in (Step.NOTHING, Step.REPLAY):
+            return
+        with signals.reset_step(step.value):
+            await _take(step, ref, keeper, source, clock)
+        _tell(reset, keeper, signals)
+
+
+async def _take(step: Step, ref: TriggerRef, keeper: Keeper, source: Source, clock: Clock) -> None:
+    match step:
+        case Step.NOTHING | Step.REPLAY:
+            pass
+        case Step.HOLD:
+            await keeper.change(partial(in_phase, phase=ResetPhase.HOLDING))
+        case Step.BEGIN:
+            await keeper.change(partial(in_phase, phase=ResetPhase.RESETTING))
+        case Step.RESET_PLATFORM:
+            await _reset_platform(ref, keeper, source, clock)
+        case never:
+            assert_never(never)
 
 
 async def _reset_platform(ref: TriggerRef, keeper: Keeper, source: Source, clock: Clock) -> None:

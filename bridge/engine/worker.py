@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bridge.domain.backoff import backoff_s, poll_wait_s
+from bridge.domain.census import Census
 from bridge.domain.errors import Blocked, BridgeError, Retry, StopTrigger, Throttled
 from bridge.domain.plan import DeliveryMode, TriggerPlan
 from bridge.domain.progress import held, passed
@@ -16,6 +17,7 @@ from bridge.domain.standing import ResetPhase
 from bridge.domain.status import State, Status
 from bridge.engine.atomic_cycle import run_atomic_cycle
 from bridge.engine.cycle import Memory, Neighbours, Pass, run_cycle
+from bridge.engine.guard import Leaving
 from bridge.engine.keeper import Keeper
 from bridge.engine.reset import reconcile
 from bridge.signals import Signals
@@ -46,15 +48,28 @@ class Worker:
         self._clock = neighbours.clock
         self._signals = signals
         self._random = random
+        self.census = Census(plan.rules, neighbours.clock.now())
         self._memory = Memory()
         self._wake = asyncio.Event()
         self._stopping = False
+        self._for_good = False
         self._halted: StopTrigger | None = None
 
-    def stop(self) -> None:
-        """End after the pass in flight; rests and back-offs are cut short."""
+    def stop(self, *, for_good: bool = False) -> None:
+        """Let `run` end after the pass in flight; rests and back-offs are cut short. What is remembered is kept."""
         self._stopping = True
+        self._for_good = for_good
         self._wake.set()
+
+    async def leave(self) -> None:
+        """Let go of everything, after `run` has ended: another worker may have the trigger."""
+        self._memory.tenure = None
+        await self._neighbours.transactions.release(self.plan.name)
+        self._enter(State.STOPPED, "stopped")
+
+    def ready(self) -> None:
+        """`run` is to be called again, and goes on with what is remembered."""
+        self._stopping = False
 
     def wake(self) -> None:
         """Look at the standing again: it was changed."""
@@ -63,6 +78,8 @@ class Worker:
     def replan(self, plan: TriggerPlan) -> None:
         """Use another plan from the next pass on (D9)."""
         self.plan = plan
+        if not self.census.is_of(plan.rules):
+            self.census = Census(plan.rules, self._clock.now())
         self._halted = None
         self._wake.set()
 
@@ -80,13 +97,11 @@ class Worker:
             if wait_s:
                 await self._clock.wait(self._wake, wait_s)
         await self._mark_the_rest()
-        await self._neighbours.transactions.release(self.plan.name)
-        self._enter(State.STOPPED, "stopped")
 
     async def _mark_the_rest(self) -> None:
         """What was acked while the ledger was out is sent twice unless it is marked before the memory goes (I5).
 
-        Tried until whoever stops the worker cuts it off.
+        Where the worker ends for good it is tried until whoever stops it cuts it off, otherwise once: others wait.
         """
         failures = 0
         while self._memory.unmarked:
@@ -96,6 +111,8 @@ class Worker:
             except Retry as outage:
                 failures += 1
                 self._signals.failed(self.plan.name, outage, failures, MARK_AGAIN_S)
+                if not self._for_good:
+                    return
                 await self._clock.sleep(MARK_AGAIN_S)
 
     async def _turn(self) -> float:
@@ -104,6 +121,8 @@ class Worker:
             if self._may_run():
                 return await self._work()
             return await self._stand_by()
+        except Leaving:
+            return 0.0
         except BridgeError as error:
             return self._back_off(error)
         except Exception as defect:  # noqa: BLE001 - the task would die silently and its trigger with it
@@ -130,7 +149,8 @@ class Worker:
             return
         if reset.phase.holds_the_worker:
             self._enter(State.RESETTING, f"reset {reset.id} to {reset.to_comment_created_at.isoformat()}")
-        await reconcile(self.plan.ref, self.keeper, self._neighbours.source, self._clock, self._signals)
+            with self._signals.resetting(self.plan.name, reset.id):
+                await reconcile(self.plan.ref, self.keeper, self._neighbours.source, self._clock, self._signals)
 
     async def _work(self) -> float:
         await self._reconcile()
@@ -143,6 +163,7 @@ class Worker:
         run_pass = run_atomic_cycle if self.plan.delivery is DeliveryMode.EXACTLY_ONCE else run_cycle
         done = await run_pass(self.plan, standing.generation, self._memory, self._neighbours, self._signals)
         self.status = passed(self.status, done.batch, done.decision, done.receipts, self._clock.now())
+        self.census.count(done.batch)
         if replaying:
             await self._count_replay(done)
         return self._rest(done)

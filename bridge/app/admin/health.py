@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from bridge.domain.status import is_stuck
-from bridge.engine.supervisor import Supervisor
+from bridge.engine.desk import Workplace
 from bridge.ports import Clock
 
 Ping = Callable[[], Awaitable[str | None]]
@@ -19,7 +19,7 @@ Ping = Callable[[], Awaitable[str | None]]
 PING_TIMEOUT_S = 2.0
 
 
-def health_routes(supervisor: Supervisor, pings: Mapping[str, Ping], clock: Clock) -> APIRouter:
+def health_routes(supervisor: Workplace, pings: Mapping[str, Ping], clock: Clock) -> APIRouter:
     """Liveness is progress, readiness is the neighbours."""
     router = APIRouter(include_in_schema=False)
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends, Header, Response
 
 from bridge.app.admin.auth import Gate, Role
+from bridge.app.admin.lists import After, Limit, page_of
 from bridge.app.admin.parts import PREFIX, AdminParts
 from bridge.app.admin.problems import CodedError
 from bridge.app.admin.views import ResetList, ResetRequest, ResetView
@@ -26,9 +27,10 @@ def _read(parts: AdminParts) -> APIRouter:
     router = APIRouter(dependencies=[Depends(Gate(parts.tokens, Role.READ))])
 
     @router.get("/triggers/{name}/resets")
-    async def resets(name: str) -> ResetList:
+    async def resets(name: str, limit: Limit = 100, after: After = "") -> ResetList:
         standing = parts.desk.seen(TriggerName(name)).standing
-        return ResetList(resets=[ResetView.of(name, reset) for reset in reversed(standing.resets)])
+        page, following = page_of(reversed(standing.resets), lambda reset: reset.id, limit, after)
+        return ResetList(resets=[ResetView.of(name, reset) for reset in page], next=following)
 
     @router.get("/triggers/{name}/resets/{reset_id}")
     async def reset(name: str, reset_id: str) -> ResetView:

@@ -3,9 +3,10 @@
 from itertools import islice
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 
 from bridge.app.admin.auth import Gate, Role
+from bridge.app.admin.lists import After, Limit
 from bridge.app.admin.parts import PREFIX, AdminParts
 from bridge.app.admin.views import PauseRequest, TriggerList, TriggerView
 from bridge.domain.model import TriggerName
@@ -26,9 +27,7 @@ def _read(parts: AdminParts) -> APIRouter:
         return TriggerView.of(parts.desk.seen(name), parts.clock.now())
 
     @router.get("/triggers")
-    async def triggers(
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100, after: Annotated[str, Query(max_length=256)] = ""
-    ) -> TriggerList:
+    async def triggers(limit: Limit = 100, after: After = "") -> TriggerList:
         page = list(islice((name for name in parts.desk.names() if name > after), limit + 1))
         shown = [view(name) for name in page[:limit]]
         return TriggerList(triggers=shown, next=shown[-1].name if len(page) > limit else None)

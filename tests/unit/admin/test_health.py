@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.trace import NoOpTracerProvider
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,6 +15,7 @@ from typing_extensions import override
 from bridge.adapters.redis_ledger.ledger import RedisLedger
 from bridge.adapters.redis_ledger.settings import RedisSettings
 from bridge.app.ledger_use import LedgerUse
+from bridge.app.telemetry.metrics import Joined, JoinedPrometheusReader
 from bridge.domain.errors import Retry
 from bridge.domain.model import TriggerName
 from bridge.domain.plan import DeliveryMode
@@ -110,8 +110,11 @@ async def test_a_service_whose_standings_are_not_read_is_not_ready() -> None:
 @pytest.fixture
 def measured() -> Iterator[Signals]:
     """Signals whose metrics `/metrics` shows."""
-    meters = MeterProvider(metric_readers=[PrometheusMetricReader(scope_info_enabled=False)])
-    yield Signals(meters.get_meter("bridge"), NoOpTracerProvider().get_tracer("bridge"), ListLogger())
+    joined = Joined()
+    meters = MeterProvider(metric_readers=[JoinedPrometheusReader(joined)])
+    signals = Signals(meters.get_meter("bridge"), NoOpTracerProvider().get_tracer("bridge"), ListLogger())
+    joined.read = signals.probabilities.snapshot
+    yield signals
     meters.shutdown()
 
 
