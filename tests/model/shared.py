@@ -12,7 +12,7 @@ from bridge.domain.delivery import Delivery, MarkKey, Outcome, Receipt
 from bridge.domain.errors import Blocked
 from bridge.domain.model import Batch, Generation, SequenceId
 from bridge.domain.position import Position, committed_part, in_force, position_after
-from bridge.domain.replay import Step, in_phase, next_step, released, replayed
+from bridge.domain.replay import Step, held_at, in_phase, next_step, released, replayed
 from bridge.domain.settle import Settled, settle
 from bridge.domain.standing import Reset, ResetPhase, Standing
 from tests.fakes.plans import REF
@@ -79,6 +79,12 @@ def asked(number: int) -> int:
 @functools.cache
 def moved(number: int, to: ResetPhase) -> int:
     return number_of(in_phase(_standings[number], to))
+
+
+@functools.cache
+def holding(number: int) -> int:
+    """No pass runs any more. Where the trigger stands is of no use to a replay without an end."""
+    return number_of(held_at(_standings[number], None))
 
 
 @functools.cache
