@@ -28,6 +28,8 @@ from bridge.signals import Signals
 STAND_BY_S = 30.0
 """A worker that stands by is woken by commands; it turns now and then all the same, for liveness to see."""
 
+MARK_AGAIN_S = 1.0
+
 
 REACHED_EVERY_S = 30.0
 """How far a trigger is, is written down so often: a process that is killed leaves as much unknown."""
@@ -73,12 +75,14 @@ class Worker:
         self._reached_at_s = neighbours.clock.monotonic_s()
         self._wake = asyncio.Event()
         self._stopping = False
+        self._for_good = False
         self._halted: StopTrigger | None = None
         self._prefixed = PrefixedPlan()
 
-    def stop(self) -> None:
+    def stop(self, *, for_good: bool = False) -> None:
         """Let `run` end after the pass in flight; rests and back-offs are cut short. What is remembered is kept."""
         self._stopping = True
+        self._for_good = for_good
         self._wake.set()
 
     async def leave(self) -> None:
@@ -121,6 +125,24 @@ class Worker:
             if wait_s:
                 await self._clock.wait(self._wake, wait_s)
         await self._note_reached(is_clean=not self._memory.trail.is_doubted(self._clock.monotonic_s()))
+        await self._mark_the_rest()
+
+    async def _mark_the_rest(self) -> None:
+        """What was acked while the ledger was out is sent twice unless it is marked before the memory goes (I5).
+
+        Where the worker ends for good it is tried until whoever stops it cuts it off, otherwise once: others wait.
+        """
+        failures = 0
+        while self._memory.unmarked:
+            try:
+                await self._neighbours.ledger.mark(self.plan.ref, list(self._memory.unmarked))
+                self._memory.unmarked.clear()
+            except Retry as outage:
+                failures += 1
+                self._signals.failed(self.plan.name, outage, failures, MARK_AGAIN_S)
+                if not self._for_good:
+                    return
+                await self._clock.sleep(MARK_AGAIN_S)
 
     async def _turn(self) -> float:
         """One turn of the loop; seconds to rest after it."""

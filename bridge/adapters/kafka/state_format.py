@@ -171,12 +171,22 @@ def position_of(name: TriggerName, records: Iterable[StateRecord]) -> Position |
     """The last of a trigger's positions. Raises Fatal for one that cannot be read: without it batches come twice."""
     key = position_key(name)
     latest = next((record for record in reversed(list(records)) if record.key == key), None)
-    if latest is None or not latest.value:
+    return None if latest is None else position_in(latest)
+
+
+def is_of_position(record: StateRecord) -> bool:
+    """It is a position of some trigger."""
+    return record.key.rpartition(b"/")[2] == POSITION.encode()
+
+
+def position_in(record: StateRecord) -> Position | None:
+    """The position in its record; None where it was deleted. Raises Fatal for one that cannot be read."""
+    if not record.value:
         return None
     try:
-        read = msgspec.json.decode(latest.value, type=PositionRecord)
+        read = msgspec.json.decode(record.value, type=PositionRecord)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise _unreadable(latest, error) from error
+        raise _unreadable(record, error) from error
     return Position(
         trigger=read.trigger,
         generation=Generation(read.generation),
