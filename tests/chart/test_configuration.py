@@ -30,7 +30,7 @@ def _is_taken(scenario: Path) -> bool:
     return str(yaml.safe_load(scenario.read_text())["config"]["ownership"]) == "local"
 
 
-@pytest.mark.parametrize("scenario", filter(_is_taken, SCENARIOS), ids=lambda path: path.stem)
+@pytest.mark.parametrize("scenario", [each for each in SCENARIOS if _is_taken(each)], ids=lambda path: path.stem)
 def test_the_service_reads_what_the_chart_wrote(helm: Helm, scenario: Path, tmp_path: Path) -> None:
     manifests = helm.render(scenario)
     settings = load_config(*_as_in_the_pod(manifests, tmp_path))
