@@ -14,6 +14,7 @@ from bridge.domain.errors import Blocked
 from bridge.ports import Clock
 
 START_TIMEOUT_S = 30.0
+POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ async def probe(settings: Settings, source: str, text: str, clock: Clock, timeou
     topics = frozenset().union(*(plan.topics for plan in settings.triggers))
     async with AsyncExitStack() as opened:
         watch = await opened.enter_async_context(watching(settings.kafka, topics, START_TIMEOUT_S))
-        if not watch.topics:
+        if not watch.topics and not settings.kafka.topics.create:
             raise Blocked(f"none of the topics is there: {', '.join(sorted(topics))}", code="topic_missing")
         platform = await opened.enter_async_context(Workspace(settings.platform, clock))
         comment_id, began = secrets.token_hex(16), clock.monotonic_s()
@@ -40,7 +41,7 @@ async def probe(settings: Settings, source: str, text: str, clock: Clock, timeou
         await platform.comments.sync(source, [comment])
         try:
             async with asyncio.timeout(timeout_s):
-                arrival = await _found(watch, comment_id)
+                arrival = await _found(watch, comment_id, clock)
         except TimeoutError:
             return None
         finally:
@@ -51,10 +52,11 @@ async def probe(settings: Settings, source: str, text: str, clock: Clock, timeou
         )
 
 
-async def _found(watch: Watch, comment_id: str) -> Arrival:
+async def _found(watch: Watch, comment_id: str, clock: Clock) -> Arrival:
     """The first record about the comment, whose uid is the source's id, a dot and the comment's own."""
     suffix = f".{comment_id}".encode()
     while True:
         for arrival in await watch.poll():
             if arrival.headers.get("ce_subject", b"").endswith(suffix):
                 return arrival
+        await clock.sleep(POLL_S)

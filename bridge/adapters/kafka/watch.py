@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from aiokafka import TopicPartition
@@ -14,6 +14,10 @@ from bridge.adapters.kafka.client import Client, connected
 from bridge.adapters.kafka.failures import FOREIGN, translated
 from bridge.adapters.kafka.reader import POLL_MS, Reader
 from bridge.adapters.kafka.settings import KafkaSettings
+
+DOING = "the topics cannot be read"
+POLLS_A_LOOK = 10
+"""How often is looked for topics that were not there: they are made with their first record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,46 +31,75 @@ class Arrival:
 
 
 class Watch:
-    """Made by `watching`."""
+    """Made by `watching`. `topics` are those that are there."""
 
-    def __init__(self, reader: Reader, topics: Collection[str]) -> None:
-        self._reader = reader
-        self.topics = tuple(topics)
+    def __init__(self, settings: KafkaSettings, topics: Collection[str], timeout_s: float) -> None:
+        self.topics: set[str] = set()
+        self._settings = settings
+        self._missing = set(topics)
+        self._timeout_s = timeout_s
+        self._readers: list[Reader] = []
+        self._polls = 0
 
     async def poll(self) -> list[Arrival]:
         """What is committed since the last time, after a short wait at most. Raises Retry or Blocked."""
-        try:
-            fetched = await self._reader.getmany(timeout_ms=POLL_MS)
-        except FOREIGN as error:
-            raise translated(error, "the topics cannot be read") from error
+        self._polls += 1
+        if self._missing and self._polls % POLLS_A_LOOK == 0:
+            await self.look(from_end=False)
+        with _said():
+            fetched = [await reader.getmany(timeout_ms=POLL_MS) for reader in self._readers]
         return [
             Arrival(topic=each.topic, partition=each.partition, offset=each.offset, headers=dict(each.headers))
-            for records in fetched.values()
+            for answer in fetched
+            for records in answer.values()
             for each in records
         ]
+
+    async def look(self, *, from_end: bool) -> None:
+        """Begin to read topics that are there now. Raises Retry or Blocked."""
+        async with connected(self._settings, self._timeout_s, DOING) as client:
+            ends = await _ends(client, self._missing)
+        if not ends:
+            return
+        reader = Reader(self._settings, "read_committed")
+        self._readers.append(reader)
+        found = {place.topic for place in ends}
+        with _said():
+            async with asyncio.timeout(self._timeout_s):
+                await reader.start()
+                for topic in found:
+                    await reader.know(topic)
+            # without an await between the two, so that the reset to the beginning is not begun
+            reader.assign(list(ends))
+            for place, end in ends.items() if from_end else ():
+                reader.seek(place, end)
+        self.topics |= found
+        self._missing -= found
+
+    async def end(self) -> None:
+        """Read no more."""
+        for reader in self._readers:
+            await reader.end()
 
 
 @asynccontextmanager
 async def watching(settings: KafkaSettings, topics: Collection[str], timeout_s: float) -> AsyncIterator[Watch]:
-    """Stands at the end of those of the topics that are there. Raises Retry or Blocked."""
-    doing = "the topics cannot be read"
-    async with connected(settings, timeout_s, doing) as client:
-        ends = await _ends(client, topics)
-    reader = Reader(settings, "read_committed")
+    """Stands at the end of the topics; of one that is made later, at its beginning. Raises Retry or Blocked."""
+    watch = Watch(settings, topics, timeout_s)
     try:
-        async with asyncio.timeout(timeout_s):
-            await reader.start()
-            for topic in {place.topic for place in ends}:
-                await reader.know(topic)
-        # without an await between the two, so that the reset to the beginning is not begun
-        reader.assign(list(ends))
-        for place, end in ends.items():
-            reader.seek(place, end)
-        yield Watch(reader, sorted({place.topic for place in ends}))
-    except FOREIGN as error:
-        raise translated(error, doing) from error
+        await watch.look(from_end=True)
+        yield watch
     finally:
-        await reader.end()
+        await watch.end()
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """What aiokafka raises, in our words."""
+    try:
+        yield
+    except FOREIGN as error:
+        raise translated(error, DOING) from error
 
 
 async def _ends(client: Client, topics: Collection[str]) -> dict[TopicPartition, int]:
