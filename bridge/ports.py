@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from bridge.domain.delivery import Delivery, MarkKey, Receipt
 from bridge.domain.model import Batch, SequenceId, TriggerName, TriggerRef
+from bridge.domain.plan import TriggerPlan
 from bridge.domain.position import Position
+from bridge.domain.redrive import RedriveReport, RedriveWish
 from bridge.domain.settle import Settled
 from bridge.domain.standing import Standing
+from bridge.domain.topic_record import Bounds, Search
 
 
 class Source(Protocol):
@@ -89,6 +92,33 @@ class StateStore(Protocol):
 
     async def save(self, name: TriggerName, standing: Standing) -> None:
         """Replace the standing of a trigger. Raises Retry; then it may or may not be there, and is saved again."""
+        ...
+
+
+class TopicReader(Protocol):
+    """What lies on the topics, as a read_committed consumer sees it. Every method raises Retry or Blocked.
+
+    Made for questions beside running workers: one or two at a time, each within a bound of time, on connections of
+    their own.
+    """
+
+    async def deliveries(self, uid: str, plans: Sequence[TriggerPlan], bounds: Bounds) -> Search:
+        """Where a comment went on the topics of these triggers, dead letters included."""
+        ...
+
+    async def dead_letters(self, plan: TriggerPlan, bounds: Bounds) -> Search:
+        """The dead letters of a trigger."""
+        ...
+
+
+class Redrive(Protocol):
+    """Dead letters, decided again by the rules of now."""
+
+    async def redrive(
+        self, plan: TriggerPlan, wish: RedriveWish, told: Callable[[int, int], None] = lambda _done, _all: None
+    ) -> RedriveReport:
+        """`told` hears how many of how many are done. Raises Retry or Blocked before the first is sent; later failures
+        are fates in the report. Repeating it sends nothing twice: what is on the topics is read first."""
         ...
 
 

@@ -68,17 +68,20 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
         supervisor = Supervisor(
             neighbours, store, signals, random.random, settings.stop_timeout_s, socket.gethostname()
         )
+        leaving = asyncio.Event()
         admin = create_admin(
             AdminParts(
                 desk=supervisor,
                 supervisor=supervisor,
+                source=neighbours.source,
                 tokens=Tokens(read=settings.admin.read_token, operate=settings.admin.operate_token),
                 pings={"kafka": publisher.ping, "redis": ledger.ping},
                 clock=clock,
                 decode=decode_result,
+                leaving=leaving,
             )
         )
-        port = await opened.enter_async_context(serving(admin, settings.admin.host, settings.admin.port))
+        port = await opened.enter_async_context(serving(admin, settings.admin.host, settings.admin.port, leaving))
         signals.service("started", triggers=len(settings.triggers), admin_host=settings.admin.host, admin_port=port)
         promises = Promises(settings, clock, signals)
         if await promises.of_kafka(process.stop):

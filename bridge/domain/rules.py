@@ -35,6 +35,7 @@ __all__ = [
     "RouteMatch",
     "RuleSet",
     "UserPropertyHolds",
+    "condition_test",
 ]
 
 
@@ -116,6 +117,12 @@ class _Shown:
 
 _Check: TypeAlias = Callable[[_Shown], "list[MatchedLabel] | None"]
 """None where the condition does not hold, otherwise the predictions it rests on."""
+
+
+def condition_test(condition: Condition) -> Callable[[Result], bool]:
+    """Whether a condition by itself holds for a result, made ready."""
+    check = _compiled(condition)
+    return lambda result: check(_Shown(result)) is not None
 
 
 def _compiled(condition: Condition) -> _Check:

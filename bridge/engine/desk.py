@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bridge.domain.census import Census
 from bridge.domain.model import TriggerName
 from bridge.domain.plan import TriggerPlan
 from bridge.domain.standing import Reset, Standing
@@ -43,6 +44,10 @@ class Desk(Protocol):
 
     def seen(self, name: TriggerName) -> Seen:
         """Raises UnknownTriggerError."""
+        ...
+
+    def census(self, name: TriggerName) -> Census | None:
+        """What its worker has counted; None where that is known to another process only. Raises UnknownTriggerError."""
         ...
 
     async def pause(self, name: TriggerName, by: str, reason: str) -> None:

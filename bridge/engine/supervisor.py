@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from bridge.domain.backoff import backoff_s
+from bridge.domain.census import Census
 from bridge.domain.errors import BridgeError, Retry
 from bridge.domain.model import TriggerName
 from bridge.domain.plan import TriggerPlan
@@ -55,19 +56,25 @@ class Supervisor:
         """Raises UnknownTriggerError, and Retry while the workers are not started yet."""
         worker = self._workers.get(name)
         if worker is None and not self.is_ready:
-            raise Retry("the workers are not started: their standings are being read", code="starting")
+            raise _starting()
         if worker is None:
             raise UnknownTriggerError(name)
         return worker
 
     def names(self) -> Sequence[TriggerName]:
         """As the desk says."""
+        if not (self._workers or self.is_ready):
+            raise _starting()
         return sorted(self._workers)
 
     def seen(self, name: TriggerName) -> Seen:
         """As the desk says."""
         worker = self.worker(name)
         return Seen(plan=worker.plan, standing=worker.keeper.standing, status=worker.status, owner=self._name)
+
+    def census(self, name: TriggerName) -> Census | None:
+        """As the desk says."""
+        return self.worker(name).census
 
     async def run(self, plans: Sequence[TriggerPlan], stop: asyncio.Event) -> None:
         """Until `stop`, then until the passes in flight have ended or `stop_timeout_s` is over.
@@ -194,3 +201,7 @@ class Supervisor:
         await asyncio.wait([ending, limit], return_when=asyncio.FIRST_COMPLETED)
         ending.cancel()
         limit.cancel()
+
+
+def _starting() -> Retry:
+    return Retry("the workers are not started: their standings are being read", code="starting")

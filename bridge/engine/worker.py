@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bridge.domain.backoff import backoff_s, poll_wait_s
+from bridge.domain.census import Census
 from bridge.domain.errors import Blocked, BridgeError, Retry, StopTrigger, Throttled
 from bridge.domain.plan import DeliveryMode, TriggerPlan
 from bridge.domain.progress import held, passed
@@ -44,6 +45,7 @@ class Worker:
         self._clock = neighbours.clock
         self._signals = signals
         self._random = random
+        self.census = Census(plan.rules, neighbours.clock.now())
         self._memory = Memory()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -61,6 +63,8 @@ class Worker:
     def replan(self, plan: TriggerPlan) -> None:
         """Use another plan from the next pass on (D9)."""
         self.plan = plan
+        if not self.census.is_of(plan.rules):
+            self.census = Census(plan.rules, self._clock.now())
         self._halted = None
         self._wake.set()
 
@@ -125,6 +129,7 @@ class Worker:
         run_pass = run_atomic_cycle if self.plan.delivery is DeliveryMode.EXACTLY_ONCE else run_cycle
         done = await run_pass(self.plan, standing.generation, self._memory, self._neighbours, self._signals)
         self.status = passed(self.status, done.batch, done.decision, done.receipts, self._clock.now())
+        self.census.count(done.batch)
         if replaying:
             await self._count_replay(done)
         return self._rest(done)

@@ -48,6 +48,8 @@ def test_the_package_as_it_stands_keeps_every_contract(copy: Path) -> None:
         ("adapters/planted/__init__.py", "import bridge.adapters.platform", "adapters are strangers"),
         ("sandbox/planted.py", "import bridge.domain.model", "the sandbox knows nothing"),
         ("app/planted.py", "import bridge.sandbox", "the bridge knows nothing"),
+        ("consumer/planted.py", "import bridge.domain.record", "what subscribers import stands alone"),
+        ("engine/planted.py", "import bridge.consumer", "the service knows nothing"),
         ("engine/planted.py", "import httpx", "no I/O below"),
         ("ports.py", "from aiokafka import AIOKafkaProducer", "no I/O below"),
         ("engine/planted.py", "import socket", "no I/O below"),

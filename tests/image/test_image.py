@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+import bridge
 from tests.neighbours import Broker, free_port
 from tests.neighbours.sandbox import Sandbox
 
-IMAGE = os.environ.get("BRIDGE_IMAGE", "")
+IMAGE, BASE = os.environ.get("BRIDGE_IMAGE", ""), os.environ.get("BRIDGE_BASE_IMAGE", "")
+OVER_BASE_BYTES_MAX = 60_000_000
 pytestmark = pytest.mark.skipif(not IMAGE, reason="no image was built: run `make image`")
 HARDENED = [
     *("--read-only", "--tmpfs", "/tmp:rw,noexec,nosuid,size=16m", "--cap-drop", "ALL"),
@@ -95,9 +97,35 @@ def test_the_configuration_is_checked_by_the_image(tmp_path: Path) -> None:
 
 
 def test_it_holds_no_compiler_no_installer_and_no_sandbox_packages() -> None:
-    look = "import shutil, importlib.util as i; print([t for t in ('gcc', 'cc', 'uv', 'ld') if shutil.which(t)], "
-    look += "[m for m in ('sklearn', 'pytest', 'pip', 'uv', 'noida_db') if i.find_spec(m)])"
-    assert _docker("run", "--rm", "--entrypoint", "python", IMAGE, "-c", look).strip() == "[] []"
+    tools = ("gcc", "cc", "ld", "make", "uv", "pip", "pip3", "apt", "apt-get", "dpkg")
+    modules = ("sklearn", "pytest", "pip", "ensurepip", "uv", "noida_db")
+    look = f"import shutil, importlib.util as i; print([t for t in {tools} if shutil.which(t)], "
+    look += f"[m for m in {modules} if i.find_spec(m)])"
+    for python in ("sys.executable", "sys._base_executable"):
+        ask = f"import subprocess, sys; sys.exit(subprocess.call([{python}, '-c', {look!r}]))"
+        assert _docker("run", "--rm", "--entrypoint", "python", IMAGE, "-c", ask).strip() == "[] []"
+
+
+def test_it_is_small_over_its_base() -> None:
+    over = int(str(_inspect(IMAGE, ".Size"))) - int(str(_inspect(BASE, ".Size")))
+    assert 0 < over <= OVER_BASE_BYTES_MAX
+
+
+def test_its_labels_say_what_it_is() -> None:
+    labels = _inspect(IMAGE, ".Config.Labels")
+    assert isinstance(labels, dict)
+    named = {name.removeprefix("org.opencontainers.image."): value for name, value in labels.items()}
+    assert (named["title"], named["licenses"], named["version"]) == ("bridge", "Apache-2.0", bridge.__version__)
+    assert named["revision"]
+    assert named["description"]
+
+
+def test_its_bytecode_is_there_for_a_file_system_that_takes_none() -> None:
+    look = "import bridge.app.cli, sys, pathlib; print([n for n, m in sys.modules.items() if (f := getattr(m, "
+    look += (
+        "'__file__', None)) and '/app/venv' in f and f.endswith('.py') and not pathlib.Path(m.__cached__).exists()])"
+    )
+    assert _docker("run", "--rm", "--entrypoint", "python", IMAGE, "-c", look).strip() == "[]"
 
 
 def test_it_is_started_as_a_fixed_user_by_an_exec_form_entry_point() -> None:

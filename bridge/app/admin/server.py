@@ -25,8 +25,11 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[int]:
-    """Listen until the block ends; gives the port, which the system chooses for 0. Raises Fatal where it is taken."""
+async def serving(app: FastAPI, host: str, port: int, leaving: asyncio.Event) -> AsyncIterator[int]:
+    """Listen until the block ends; gives the port, which the system chooses for 0. Raises Fatal where it is taken.
+
+    `leaving` is set at the end, for answers that stream: they would be waited for otherwise.
+    """
     config = uvicorn.Config(
         app,
         host=host,
@@ -46,6 +49,7 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[int]:
     try:
         yield int(listening.getsockname()[1])
     finally:
+        leaving.set()
         server.should_exit = True
         await asyncio.wait([task], timeout=STOP_TIMEOUT_S * 2)
         listening.close()

@@ -55,7 +55,13 @@ def admin_of(
     known = {"kafka": fine, "redis": fine} if pings is None else pings
     return create_admin(
         AdminParts(
-            desk=supervisor, supervisor=supervisor, tokens=tokens, pings=known, clock=world.clock, decode=decode_result
+            desk=supervisor,
+            supervisor=supervisor,
+            source=world.source,
+            tokens=tokens,
+            pings=known,
+            clock=world.clock,
+            decode=decode_result,
         )
     )
 

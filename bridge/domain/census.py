@@ -1,0 +1,253 @@
+"""How probable the labels are that routes ask for: what each threshold lets through, and would if it were moved.
+
+A threshold *decides* a result when the route's other conditions leave it to this one. Moving it then moves exactly the
+decided results between the old and the new value; all others go where they went.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+from bridge.domain.conditions import AllOf, Always, AnyOf, Condition, LabelHolds, Not, Span
+from bridge.domain.labels import is_exact, pattern_test
+from bridge.domain.model import Batch, Label, Prediction, Result, Undecodable
+from bridge.domain.rules import MatchMode, Route, RuleSet, condition_test
+
+BUCKETS = 101
+"""From 0.00 to 1.00: thresholds are written with two decimals, so this says exactly what moving one would do."""
+
+THRESHOLDS_MAX = 200
+"""More than a person looks at; the first ones of a large rule set are counted."""
+
+COUNTED_WHOLE = 2_000
+COUNTED_OF_BATCH_MAX = 64
+"""The first results are all counted; later ones, of a batch an even sample, so that it costs next to nothing."""
+
+RECENT_MAX = 10
+RECENT_BYTES_MAX = 16 * 1024
+"""Some results to pick one from; small, since hundreds of triggers may keep them."""
+
+NEVER = AnyOf(())
+
+_Way: TypeAlias = tuple[tuple[AllOf | AnyOf | Not, int], ...]
+"""From a route's condition down to one of its parts: what was entered, and by which part."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """One label condition of a route, by its place among them. `negated`: the route wants it not to hold.
+
+    `shown` counts results by the largest probability under the pattern, `decided` those that this threshold decides;
+    `taken` are the results the route takes as it stands. All of them among the counted ones.
+    """
+
+    place: int
+    route: Route
+    leaf: LabelHolds
+    negated: bool
+    shown: Sequence[int]
+    decided: Sequence[int]
+    taken: int
+
+    def would_take(self, low: float) -> int:
+        """The results the route would take with `min` at `low`, both on the edge of a bucket."""
+        moved = sum(self.decided[bucket(low) :]) - sum(self.decided[bucket(self.leaf.min) :])
+        return self.taken - moved if self.negated else self.taken + moved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CensusTaken:
+    """`counted` of `results` were looked at since `since`. `left_out` thresholds are past the bound."""
+
+    since: datetime
+    results: int
+    counted: int
+    left_out: int
+    thresholds: Sequence[Threshold]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Tally:
+    place: int
+    route: Route
+    route_place: int
+    leaf: LabelHolds
+    negated: bool
+    if_it_held: Callable[[Result], bool]
+    if_it_did_not: Callable[[Result], bool]
+    shown: list[int] = field(default_factory=lambda: [0] * BUCKETS)
+    decided: list[int] = field(default_factory=lambda: [0] * BUCKETS)
+
+    def count(self, result: Result, named: Sequence[Prediction]) -> None:
+        """`named` are the predictions under the pattern, one at least."""
+        self.shown[bucket(max(each.probability for each in named))] += 1
+        weighed = _weighed(self.leaf, named)
+        if weighed is not None and self.if_it_held(result) != self.if_it_did_not(result):
+            self.decided[bucket(weighed)] += 1
+
+
+class Census:
+    """Counts what passes under one rule set, within bounds, and keeps the last few results to be looked at."""
+
+    def __init__(self, rules: RuleSet, since: datetime) -> None:
+        self.rules = rules
+        self.recent: deque[Result] = deque(maxlen=RECENT_MAX)
+        self._since = since
+        self._results = self._counted = self._left_out = 0
+        self._places = {id(route): place for place, route in enumerate(rules.routes)}
+        self._taken: Counter[int] = Counter()
+        self._tallies = self._tallies_of(rules)
+        self._exact: defaultdict[Label, list[_Tally]] = defaultdict(list)
+        self._wild: list[tuple[Callable[[Label], bool], _Tally]] = []
+        for tally in self._tallies:
+            if is_exact(tally.leaf.pattern):
+                self._exact[tally.leaf.pattern].append(tally)
+            else:
+                self._wild.append((pattern_test(tally.leaf.pattern), tally))
+
+    def is_of(self, rules: RuleSet) -> bool:
+        """Whether these rules ask the same: a reload that changed something else starts no new count."""
+        return (rules.routes, rules.mode) == (self.rules.routes, self.rules.mode)
+
+    def count(self, batch: Batch) -> None:
+        """A batch that was carried over."""
+        results = [result for result in batch.results if not isinstance(result, Undecodable)]
+        self._results += len(results)
+        small = [result for result in results[-RECENT_MAX:] if len(result.raw) <= RECENT_BYTES_MAX]
+        self.recent.extend(small)
+        wanted = len(results) if self._counted < COUNTED_WHOLE else COUNTED_OF_BATCH_MAX
+        step = max(1, -(-len(results) // max(1, wanted)))
+        for result in results[::step]:
+            self._count(result)
+
+    def taken(self) -> CensusTaken:
+        """As it stands now."""
+        return CensusTaken(
+            since=self._since,
+            results=self._results,
+            counted=self._counted,
+            left_out=self._left_out,
+            thresholds=[
+                Threshold(
+                    place=tally.place,
+                    route=tally.route,
+                    leaf=tally.leaf,
+                    negated=tally.negated,
+                    shown=tuple(tally.shown),
+                    decided=tuple(tally.decided),
+                    taken=self._taken[tally.route_place],
+                )
+                for tally in self._tallies
+            ],
+        )
+
+    def _tallies_of(self, rules: RuleSet) -> list[_Tally]:
+        tallies: list[_Tally] = []
+        for route_place, route in enumerate(rules.routes):
+            for way, leaf in _label_leaves(route.when, ()):
+                if len(tallies) == THRESHOLDS_MAX:
+                    self._left_out += 1
+                    continue
+                tallies.append(
+                    _Tally(
+                        place=len(tallies),
+                        route=route,
+                        route_place=route_place,
+                        leaf=leaf,
+                        negated=sum(isinstance(entered, Not) for entered, _ in way) % 2 == 1,
+                        if_it_held=condition_test(_rebuilt(way, Always())),
+                        if_it_did_not=condition_test(_rebuilt(way, NEVER)),
+                    )
+                )
+        return tallies
+
+    def _count(self, result: Result) -> None:
+        self._counted += 1
+        matches = self.rules.matches(result)
+        places = [self._places[id(match.route)] for match in matches]
+        self._taken.update(places)
+        closed_at = len(self._places)
+        if self.rules.mode is MatchMode.FIRST and matches and not matches[-1].route.shadow:
+            closed_at = places[-1]
+        for tally, named in self._asked_of(result):
+            # With `first` a result that an earlier route took is out of reach, wherever the threshold stands.
+            if tally.route_place <= closed_at:
+                tally.count(result, named)
+
+    def _asked_of(self, result: Result) -> Iterator[tuple[_Tally, Sequence[Prediction]]]:
+        by_label: dict[Label, list[Prediction]] = {}
+        for prediction in result.labels:
+            if Span.measures(prediction.probability):
+                by_label.setdefault(prediction.name, []).append(prediction)
+        for label, named in by_label.items():
+            for tally in self._exact.get(label, ()):
+                yield tally, named
+        for test, tally in self._wild:
+            under = [each for label, named in by_label.items() if test(label) for each in named]
+            if under:
+                yield tally, under
+
+
+def bucket(probability: float) -> int:
+    """The place among the buckets. What is under 0 counts as 0, what is over 1 as 1."""
+    place = int(max(0.0, min(1.0, probability)) * 100)
+    # 0.29 * 100 is a little less than 29: what decides is the number as it is written
+    if place < BUCKETS - 1 and probability >= (place + 1) / 100:
+        return place + 1
+    return place - 1 if place and probability < place / 100 else place
+
+
+def _weighed(leaf: LabelHolds, named: Sequence[Prediction]) -> float | None:
+    """The probability that `min` is held against: the largest that nothing else of the condition rules out."""
+    high, sentiments = leaf.probability_span.high, leaf.sentiment_span
+    fit = [
+        each.probability
+        for each in named
+        if each.probability <= high
+        and (not leaf.wants_sentiment or (each.sentiment is not None and sentiments.holds(each.sentiment)))
+    ]
+    return max(fit, default=None)
+
+
+def _label_leaves(condition: Condition, way: _Way) -> Iterator[tuple[_Way, LabelHolds]]:
+    match condition:
+        case LabelHolds():
+            yield way, condition
+        case Not(part=part):
+            yield from _label_leaves(part, (*way, (condition, 0)))
+        case AllOf(parts=parts) | AnyOf(parts=parts):
+            for place, part in enumerate(parts):
+                yield from _label_leaves(part, (*way, (condition, place)))
+        case _:
+            return
+
+
+def _rebuilt(way: _Way, part: Condition) -> Condition:
+    """The condition at the start of `way` with `part` at its end, shortened where a constant decides."""
+    for entered, place in reversed(way):
+        match entered:
+            case Not():
+                part = _inverted(part)
+            case AllOf(parts=parts):
+                others = (*parts[:place], *parts[place + 1 :])
+                part = NEVER if part == NEVER else _joined(AllOf, others, part)
+            case AnyOf(parts=parts):
+                others = (*parts[:place], *parts[place + 1 :])
+                part = part if part == Always() else _joined(AnyOf, others, part)
+    return part
+
+
+def _inverted(part: Condition) -> Condition:
+    if part == Always():
+        return NEVER
+    return Always() if part == NEVER else Not(part)
+
+
+def _joined(kind: type[AllOf] | type[AnyOf], others: tuple[Condition, ...], part: Condition) -> Condition:
+    neutral: Condition = Always() if kind is AllOf else NEVER
+    parts = others if part == neutral else (*others, part)
+    return neutral if not parts else parts[0] if len(parts) == 1 else kind(parts)
