@@ -177,7 +177,7 @@ def configuration(job: Job, delivery: str) -> dict[str, Any]:
             "token": "none",
             "requests_per_s_max": 10_000,
         },
-        "kafka": {"bootstrap_servers": job.bootstrap_servers, "topics": {"replication_factor": 1}},
+        "kafka": {"bootstrap_servers": job.bootstrap_servers, "compression": "none", "topics": {"replication_factor": 1}},
         "redis": {"url": job.redis_url},
         "ownership": "local",
         "accept": ["single_replica"],
