@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from bridge.domain.commands import Command
 from bridge.domain.delivery import Delivery, MarkKey, Receipt
 from bridge.domain.model import Batch, SequenceId, TriggerName, TriggerRef
 from bridge.domain.plan import TriggerPlan
 from bridge.domain.position import Position
 from bridge.domain.redrive import RedriveReport, RedriveWish
 from bridge.domain.settle import Settled
-from bridge.domain.standing import Standing
+from bridge.domain.standing import Place, Standing
+from bridge.domain.status import Report
 from bridge.domain.topic_record import Bounds, Search
 
 
@@ -92,6 +94,74 @@ class StateStore(Protocol):
 
     async def save(self, name: TriggerName, standing: Standing) -> None:
         """Replace the standing of a trigger. Raises Retry; then it may or may not be there, and is saved again."""
+        ...
+
+
+class Bulletin(Protocol):
+    """What every replica can see of every trigger: the standings as they are written, and the owners' reports (D19)."""
+
+    async def catch_up(self) -> None:
+        """Return once everything is seen that was written before the call. Raises Retry or Blocked."""
+        ...
+
+    def standing(self, name: TriggerName) -> Standing:
+        """The latest that was seen; nobody's wish is a standing too."""
+        ...
+
+    def report(self, name: TriggerName) -> Report | None:
+        """The latest of its owner, who may be gone since."""
+        ...
+
+    def changed(self) -> asyncio.Event:
+        """Set at the next change of anything; asked for anew each time, and before looking."""
+        ...
+
+    def overwritten(self) -> Collection[TriggerName]:
+        """Triggers of which another process than this one wrote the standing since this was last asked."""
+        ...
+
+    async def post(self, reports: Sequence[Report]) -> None:
+        """Let the other replicas see these. Raises Retry or Blocked; a report that is lost is followed by others."""
+        ...
+
+
+class Control(Protocol):
+    """The commands of the deployment, kept as history (D2). Both methods raise Retry or Blocked."""
+
+    async def append(self, command: Command) -> Place:
+        """Durable when it returns. After a Retry it may be there or not."""
+        ...
+
+    async def history(self, name: TriggerName, last: int) -> Sequence[tuple[Place, Command]]:
+        """The trigger's last commands, oldest first, as far back as they are kept."""
+        ...
+
+
+class Seat(Protocol):
+    """What its holder is told by the membership; the engine's side of it."""
+
+    async def revoked(self) -> None:
+        """Stop working on everything, within a bound: others may own it once this returns (I6)."""
+        ...
+
+    def assigned(self, is_mine: Callable[[TriggerName], bool]) -> None:
+        """From now on, and until revoked, the triggers for which this is true are owned here."""
+        ...
+
+    async def commanded(self, command: Command, place: Place) -> bool:
+        """Obey; false when it was not and another member is to."""
+        ...
+
+
+class Membership(Protocol):
+    """A seat in the group that shares the triggers of the deployment among its replicas (D2)."""
+
+    async def run(self, seat: Seat, stop: asyncio.Event) -> None:
+        """Take part until `stop`, through any outage; then leave, so that the others need not wait."""
+        ...
+
+    def sure_s(self) -> float:
+        """Seconds for which nobody else can own what is assigned here; none are left when it is not positive (D15)."""
         ...
 
 

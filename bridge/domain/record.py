@@ -6,7 +6,7 @@ import json
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 
-from bridge.domain.delivery import Headers, MarkKey
+from bridge.domain.delivery import TRACEPARENT, Headers, MarkKey
 from bridge.domain.model import Generation, Label, Result, TriggerRef, Undecodable
 from bridge.domain.rules import MatchedLabel
 
@@ -52,7 +52,7 @@ class RecordWriter:
             ("ce_specversion", b"1.0"),
             ("ce_source", text(f"/{ref.project}/{ref.dataset}/triggers/{ref.trigger}")),
             ("ce_generation", b"%d" % generation),
-            *((("traceparent", text(traceparent)),) if traceparent else ()),
+            *(((TRACEPARENT, text(traceparent)),) if traceparent else ()),
         )
         self._labels: dict[tuple[Label, float], tuple[bytes, bytes]] = {}
         self._routes: dict[tuple[str, str], bytes] = {}

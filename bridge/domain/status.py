@@ -63,6 +63,24 @@ class Status:
     shadowed: Mapping[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A status as the owner of the trigger shows it to the other replicas; `at` is the owner's time."""
+
+    status: Status
+    owner: str
+    at: datetime
+
+
+REPORT_AGE_MAX_S = 30.0
+"""An owner reports three times as often at least: one that is silent for longer is gone, or cut off."""
+
+
+def is_stale(report: Report, now: datetime) -> bool:
+    """Nobody stands behind it any more."""
+    return (now - report.at).total_seconds() > REPORT_AGE_MAX_S
+
+
 STUCK_AFTER_S = 300.0
 """Every wait of a pass is bounded and their sum is under two minutes: longer without progress is a hung loop."""
 

@@ -1,27 +1,41 @@
-"""Starts, replaces and stops the workers of this process, and is where operators' commands arrive."""
+"""One process that owns every trigger, and is where operators' commands arrive."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
-from typing import Any
+from functools import partial
+from uuid import uuid4
 
 from bridge.domain.backoff import backoff_s
 from bridge.domain.census import Census
+from bridge.domain.commands import Command, Verb, conflict, obeyed
 from bridge.domain.errors import BridgeError, Retry
 from bridge.domain.model import TriggerName
 from bridge.domain.plan import TriggerPlan
-from bridge.domain.replay import would_skip
-from bridge.domain.standing import Pause, Reset, Standing
+from bridge.domain.standing import Reset, Standing
 from bridge.domain.status import Status
+from bridge.engine.crew import Crew, Tie
 from bridge.engine.cycle import Neighbours
-from bridge.engine.desk import ConflictError, Seen, UnknownTriggerError, WouldSkipError
-from bridge.engine.keeper import Keeper
+from bridge.engine.desk import (
+    ConflictError,
+    Past,
+    Seen,
+    UnknownTriggerError,
+    check_cancel,
+    refuse_to_skip,
+    settled_cancel,
+    settled_reset,
+    told_of,
+)
 from bridge.engine.worker import Worker
 from bridge.ports import StateStore
 from bridge.signals import Signals
+
+PAST_MAX = 1_000
+"""Commands kept for the history, of all triggers together."""
 
 
 class Supervisor:
@@ -42,19 +56,19 @@ class Supervisor:
         self._signals = signals
         self._random = random
         self._stop_timeout_s = stop_timeout_s
-        self._workers: dict[TriggerName, Worker] = {}
-        self._tasks: dict[TriggerName, asyncio.Task[None]] = {}
+        self._crew = Crew(neighbours, store, signals, random, Tie())
         self._standings: dict[TriggerName, Standing] = {}
+        self._past: deque[Past] = deque(maxlen=PAST_MAX)
         self.is_ready = False
         signals.watch(self.statuses, neighbours.clock.now)
 
     def statuses(self) -> Sequence[Status]:
         """Of every worker, in the order of the configuration."""
-        return [worker.status for worker in self._workers.values()]
+        return [worker.status for worker in self._crew.workers.values()]
 
     def worker(self, name: TriggerName) -> Worker:
         """Raises UnknownTriggerError, and Retry while the workers are not started yet."""
-        worker = self._workers.get(name)
+        worker = self._crew.workers.get(name)
         if worker is None and not self.is_ready:
             raise _starting()
         if worker is None:
@@ -63,9 +77,9 @@ class Supervisor:
 
     def names(self) -> Sequence[TriggerName]:
         """As the desk says."""
-        if not (self._workers or self.is_ready):
+        if not (self._crew.workers or self.is_ready):
             raise _starting()
-        return sorted(self._workers)
+        return sorted(self._crew.workers)
 
     def seen(self, name: TriggerName) -> Seen:
         """As the desk says."""
@@ -89,68 +103,67 @@ class Supervisor:
             await stop.wait()
         finally:
             self.is_ready = False
-            await self._end(list(self._workers))
+            await self._end(list(self._crew.workers))
 
     async def apply(self, plans: Iterable[TriggerPlan]) -> None:
         """Take over a new configuration: workers of triggers that are gone end, new ones start, the others go on."""
         wanted = {plan.name: plan for plan in plans}
         # A name that now means another trigger of the platform is another worker: its memory is not the old one's.
         gone = [
-            name for name, worker in self._workers.items() if name not in wanted or wanted[name].ref != worker.plan.ref
+            name
+            for name, worker in self._crew.workers.items()
+            if name not in wanted or wanted[name].ref != worker.plan.ref
         ]
         await self._end(gone)
         for name, plan in wanted.items():
-            if name not in self._workers:
-                self._start(plan)
-            elif self._workers[name].plan is not plan:
-                self._workers[name].replan(plan)
+            self._crew.begin(plan, partial(self._read_at_start, name))
 
     async def pause(self, name: TriggerName, by: str, reason: str) -> None:
         """Durable before it returns (D18). The pass in flight ends; no other begins."""
-        worker = self.worker(name)
-        pause = Pause(by=by, at=self._neighbours.clock.now(), reason=reason)
-        await worker.keeper.change(lambda standing: standing if standing.pause else replace(standing, pause=pause))
-        self._signals.commanded(name, "pause", by, {"reason": reason})
-        worker.wake()
+        await self._obey(self._command(name, Verb.PAUSE, by, reason))
+        self.worker(name).wake()
 
     async def resume(self, name: TriggerName, by: str) -> None:
         """Ends a pause, and lets a trigger that stopped loudly try again."""
-        worker = self.worker(name)
-        await worker.keeper.change(lambda standing: replace(standing, pause=None))
-        self._signals.commanded(name, "resume", by, {})
-        worker.resume()
+        await self._obey(self._command(name, Verb.RESUME, by))
+        self.worker(name).resume()
 
     async def reset(self, name: TriggerName, reset: Reset) -> Reset:
         """Write the wish down; the trigger's worker carries it out (see engine.reset). One of a known id is that one.
 
-        Raises ConflictError while another is under way, WouldSkipError for a forward one without `allow_skip`, and
-        what a fetch raises.
+        Raises as the desk says.
         """
         worker = self.worker(name)
-        known_before = any(known.id == reset.id for known in worker.keeper.standing.resets)
-        if not (reset.allow_skip or known_before):
-            await self._refuse_to_skip(worker, reset.to_comment_created_at)
-
-        def opened(standing: Standing) -> Standing:
-            if any(known.id == reset.id for known in standing.resets):
-                return standing
-            if under_way := standing.open_reset:
-                raise ConflictError(f"reset {under_way.id} is under way ({under_way.phase.value})")
-            return standing.with_reset(reset)
-
-        standing = await worker.keeper.change(opened)
-        self._signals.commanded(
-            name, "reset", reset.requested_by, {"reset": reset.id, "to": reset.to_comment_created_at.isoformat()}
-        )
+        await refuse_to_skip(worker.plan, worker.keeper.standing, reset, self._neighbours)
+        if why := conflict(worker.keeper.standing, reset):
+            raise ConflictError(why)
+        standing = await self._obey(self._command(name, Verb.RESET, reset.requested_by, reset.reason, reset))
         worker.wake()
-        return next(known for known in standing.resets if known.id == reset.id)
+        return settled_reset(standing, reset.id)
 
-    async def _refuse_to_skip(self, worker: Worker, to_comment_created_at: datetime) -> None:
-        pending = await self._neighbours.source.fetch(worker.plan.ref, worker.plan.batch_size)
-        if would_skip(pending, to_comment_created_at, self._neighbours.clock.now()):
-            raise WouldSkipError(
-                f"results uploaded before {to_comment_created_at.isoformat()} have not been published yet"
-            )
+    async def cancel_reset(self, name: TriggerName, reset_id: str, by: str) -> Reset:
+        """As the desk says. The pass in flight ends first."""
+        worker = self.worker(name)
+        check_cancel(worker.keeper.standing, name, reset_id)
+        standing = await self._obey(replace(self._command(name, Verb.CANCEL_RESET, by), reset_id=reset_id))
+        worker.wake()
+        return settled_cancel(standing, name, reset_id)
+
+    async def history(self, name: TriggerName, last: int) -> Sequence[Past]:
+        """As the desk says; without a control topic they are kept as long as the process lives."""
+        self.worker(name)
+        return [past for past in self._past if past.command.trigger == name][-last:]
+
+    def _command(self, name: TriggerName, verb: Verb, by: str, reason: str = "", reset: Reset | None = None) -> Command:
+        at = self._neighbours.clock.now()
+        return Command(id=uuid4().hex, trigger=name, verb=verb, by=by, at=at, reason=reason, reset=reset)
+
+    async def _obey(self, command: Command) -> Standing:
+        worker = self.worker(command.trigger)
+        standing = await worker.keeper.change(lambda standing: obeyed(standing, command))
+        self._past.append(Past(command=command, offset=None))
+        self._signals.commanded(command.trigger, command.verb.value, command.by, told_of(command))
+        return standing
 
     async def _load(self, stop: asyncio.Event) -> bool:
         failures = 0
@@ -166,41 +179,14 @@ class Supervisor:
                 return True
         return False
 
-    def _start(self, plan: TriggerPlan) -> None:
-        keeper = Keeper(plan.name, self._standings.get(plan.name, Standing()), self._store)
-        worker = Worker(plan, keeper, self._neighbours, self._signals, self._random)
-        self._workers[plan.name] = worker
-        task = asyncio.create_task(worker.run(), name=f"worker {plan.name}")
-        task.add_done_callback(self._report_end)
-        self._tasks[plan.name] = task
-
-    def _report_end(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (defect := task.exception()):
-            self._signals.service_failed("worker_died", task=task.get_name(), error_type=type(defect).__name__)
+    def _read_at_start(self, name: TriggerName) -> Standing:
+        return self._standings.get(name, Standing())
 
     async def _end(self, names: Sequence[TriggerName]) -> None:
-        """Let the passes in flight end, within the bound; what does not is cut off, which loses nothing (I7)."""
-        ending = {name: self._tasks[name] for name in names}
-        for name in names:
-            self._workers[name].stop()
-        if ending:
-            await self._bounded(asyncio.ensure_future(asyncio.wait(ending.values())))
-            late = [task for task in ending.values() if not task.done()]
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*ending.values(), return_exceptions=True)
-            if late:
-                self._signals.service_failed("stop_timeout", cut_off=sorted(task.get_name() for task in late))
-        for name in names:
-            # One that comes back by a later reload goes on from here, not from what was read at start.
-            self._standings[name] = self._workers[name].keeper.standing
-            del self._workers[name], self._tasks[name]
-
-    async def _bounded(self, ending: asyncio.Future[Any]) -> None:
-        limit: asyncio.Future[Any] = asyncio.ensure_future(self._neighbours.clock.sleep(self._stop_timeout_s))
-        await asyncio.wait([ending, limit], return_when=asyncio.FIRST_COMPLETED)
-        ending.cancel()
-        limit.cancel()
+        ended = {name: self._crew.workers[name] for name in names}
+        await self._crew.end(names, self._stop_timeout_s)
+        # One that comes back by a later reload goes on from here, not from what was read at start.
+        self._standings.update({name: worker.keeper.standing for name, worker in ended.items()})
 
 
 def _starting() -> Retry:

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from bridge.app.admin.auth import Tokens
 from bridge.app.admin.health import Ping
 from bridge.domain.model import Result, Undecodable
-from bridge.engine.desk import Desk
-from bridge.engine.supervisor import Supervisor
+from bridge.engine.desk import Desk, Workplace
 from bridge.ports import Clock, Source
 
 PREFIX = "/api/v1"
@@ -24,7 +23,7 @@ class AdminParts:
     """
 
     desk: Desk
-    supervisor: Supervisor
+    supervisor: Workplace
     source: Source
     tokens: Tokens
     pings: Mapping[str, Ping]

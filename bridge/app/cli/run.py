@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from bridge.app import telemetry
-from bridge.app.cli.exits import Exit, load_or_exit
+from bridge.app.cli.exits import Exit, load_or_exit, refuse
 from bridge.app.config import load_config
 from bridge.app.config.settings import Settings
 from bridge.app.reload import ConfigFile, fingerprint
@@ -34,7 +34,10 @@ def register(app: typer.Typer) -> None:
         settings = load_or_exit(config)
         file = ConfigFile(path=config, load=lambda: load_config(config, os.environ), seen=seen)
         spare_the_collector()
-        told = telemetry.set_up(settings.deployment)
+        try:
+            told = telemetry.set_up(settings.deployment, settings.kafka.bootstrap_servers)
+        except Fatal as error:
+            raise refuse(str(error)) from error
         for warning in settings.warnings:
             told.signals.service("config_warning", mistake=str(warning))
         try:

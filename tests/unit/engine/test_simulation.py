@@ -71,7 +71,7 @@ async def forgetful(*_: object) -> frozenset[MarkKey]:
         ("bridge.engine.cycle.decide", backwards, "I9 out_of_order"),
         ("bridge.domain.decide.mark_key", generationless, "I4 lost"),
         ("bridge.engine.cycle.marked_before", forgetful, "I5 duplicate_without_cause"),
-        ("bridge.engine.supervisor.would_skip", lambda *_: False, "I4: a reset passed over"),
+        ("bridge.engine.desk.would_skip", lambda *_: False, "I4: a reset passed over"),
     ],
 )
 def test_a_planted_fault_is_found(

@@ -1,0 +1,170 @@
+"""What stands between a worker and its neighbours: nothing leaves a process that may own the trigger no more (D15)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from bridge.domain.delivery import Delivery, Receipt
+from bridge.domain.errors import Retry
+from bridge.domain.model import Batch, SequenceId, TriggerName, TriggerRef
+from bridge.domain.position import Position
+from bridge.domain.settle import Settled
+from bridge.domain.standing import Standing
+from bridge.engine.cycle import Neighbours
+from bridge.ports import Publisher, Source, StateStore, TransactionalPublisher
+
+OWNERSHIP_LOST = "ownership_lost"
+
+
+class Leaving(Retry):
+    """The worker is to stop, and has nothing under way that would have to end first."""
+
+
+class Guard:
+    """One worker's leave to act. `sure_s` says how long its process surely owns the trigger.
+
+    An advance and a reset of the position must be over before anybody else can own the trigger: they are refused when
+    less is left than the `advance_s` they can take. What is published late is a repeat at worst, and is only refused
+    when nothing is left.
+    """
+
+    def __init__(self, sure_s: Callable[[], float], advance_s: float) -> None:
+        self._sure_s = sure_s
+        self._advance_s = advance_s
+        self._is_leaving = False
+        self._bound: asyncio.Timeout | None = None
+
+    def enter(self) -> None:
+        """The worker goes to work."""
+        self._is_leaving = False
+
+    def leave(self) -> None:
+        """Cut fetches off from now on: nothing is under way on their account."""
+        if self._bound is not None and not self._is_leaving:
+            self._bound.reschedule(0)
+        self._is_leaving = True
+
+    def permit(self) -> None:
+        """Raises Retry where the trigger may be somebody else's by now."""
+        self._permit(0.0)
+
+    def permit_move(self) -> None:
+        """Raises Retry where it may become somebody else's before a change of the position has ended."""
+        self._permit(self._advance_s)
+
+    def _permit(self, needed_s: float) -> None:
+        left_s = self._sure_s()
+        if left_s <= needed_s:
+            raise Retry(
+                f"this replica surely owns the trigger for {max(0.0, left_s):.1f} s only, of {needed_s:.1f} s needed:"
+                " its group does not answer, or it was frozen",
+                code=OWNERSHIP_LOST,
+            )
+
+    @asynccontextmanager
+    async def unless_leaving(self) -> AsyncIterator[None]:
+        """Raises Leaving, in the midst of what is awaited, as soon as the worker is to go."""
+        bound = asyncio.timeout(None)
+        try:
+            async with bound:
+                self._bound = bound
+                if self._is_leaving:
+                    bound.reschedule(0)
+                yield
+        except TimeoutError:
+            if not bound.expired():
+                raise
+            raise Leaving("the worker is to stop", code="leaving") from None
+        finally:
+            self._bound = None
+
+
+def guarded(neighbours: Neighbours, guard: Guard) -> Neighbours:
+    """The neighbours of one worker, behind its guard. The ledger is not: marking what was acked late only helps."""
+    return replace(
+        neighbours,
+        source=GuardedSource(neighbours.source, guard),
+        publisher=GuardedPublisher(neighbours.publisher, guard),
+        transactions=GuardedTransactions(neighbours.transactions, guard),
+    )
+
+
+class GuardedSource:
+    """The platform."""
+
+    def __init__(self, source: Source, guard: Guard) -> None:
+        self._source = source
+        self._guard = guard
+
+    async def fetch(self, trigger: TriggerRef, size: int) -> Batch:
+        """As the port says; raises Leaving too."""
+        async with self._guard.unless_leaving():
+            return await self._source.fetch(trigger, size)
+
+    async def advance(self, trigger: TriggerRef, settled: Settled) -> None:
+        """As the port says."""
+        self._guard.permit_move()
+        await self._source.advance(trigger, settled)
+
+    async def reset(self, trigger: TriggerRef, to_comment_created_at: datetime) -> SequenceId:
+        """As the port says."""
+        self._guard.permit_move()
+        return await self._source.reset(trigger, to_comment_created_at)
+
+
+class GuardedPublisher:
+    """The broker."""
+
+    def __init__(self, publisher: Publisher, guard: Guard) -> None:
+        self._publisher = publisher
+        self._guard = guard
+
+    async def publish(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
+        """As the port says."""
+        self._guard.permit()
+        return await self._publisher.publish(deliveries)
+
+
+class GuardedTransactions:
+    """The broker, in transactions. A take-over would shut out the owner: it needs the leave too."""
+
+    def __init__(self, transactions: TransactionalPublisher, guard: Guard) -> None:
+        self._transactions = transactions
+        self._guard = guard
+
+    async def take_over(self, trigger: TriggerName) -> Position | None:
+        """As the port says."""
+        self._guard.permit()
+        return await self._transactions.take_over(trigger)
+
+    async def publish_atomically(
+        self, trigger: TriggerName, deliveries: Sequence[Delivery], position: Position
+    ) -> Sequence[Receipt]:
+        """As the port says."""
+        self._guard.permit()
+        return await self._transactions.publish_atomically(trigger, deliveries, position)
+
+    async def release(self, trigger: TriggerName) -> None:
+        """As the port says."""
+        await self._transactions.release(trigger)
+
+
+class GuardedStore:
+    """What is written down."""
+
+    def __init__(self, store: StateStore, sure_s: Callable[[], float]) -> None:
+        self._store = store
+        self._guard = Guard(sure_s, 0.0)
+
+    async def load(self) -> Mapping[TriggerName, Standing]:
+        """As the port says."""
+        return await self._store.load()
+
+    async def save(self, name: TriggerName, standing: Standing) -> None:
+        """As the port says."""
+        self._guard.permit()
+        await self._store.save(name, standing)

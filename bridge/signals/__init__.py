@@ -1,0 +1,218 @@
+"""Floor 1: what is seen of the work. One method per notable event: log line, metric and span attributes together.
+
+Names of metrics and spans are a contract (design section 9) and live only here. Labels are bounded: triggers, routes
+and topics come from the configuration, reasons and codes from our own closed lists. No message text anywhere (I10).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from time import perf_counter
+from traceback import extract_tb
+
+from opentelemetry.metrics import Meter
+from opentelemetry.trace import Span, SpanKind, Tracer, get_current_span
+
+from bridge.domain.decide import Decision
+from bridge.domain.delivery import Delivery, Outcome, Receipt
+from bridge.domain.errors import Blocked, BridgeError, StopTrigger
+from bridge.domain.model import Batch, TriggerName
+from bridge.domain.standing import Reset
+from bridge.domain.status import State, Status
+from bridge.signals.instruments import Instruments, register_gauges
+from bridge.signals.logger import Logger
+from bridge.signals.messaging import Sending, Tracing, fail, sending, traceparent
+from bridge.signals.probabilities import Probabilities
+
+__all__ = ["Logger", "Signals", "Tracing", "traceparent"]
+
+LOCAL_STEPS = frozenset({"decide", "publish", "hold", "begin"})
+"""Steps that ask no neighbour themselves; what `publish` sends has spans of its own."""
+
+
+class Signals:
+    """Made once, in the wiring. `probabilities` is read by what exports metrics."""
+
+    def __init__(self, meter: Meter, tracer: Tracer, log: Logger, tracing: Tracing | None = None) -> None:
+        self._meter = meter
+        self._tracer = tracer
+        self._log = log
+        self._tracing = tracing or Tracing()
+        self._count = Instruments(meter)
+        self.probabilities = Probabilities()
+
+    def watch(self, statuses: Callable[[], Iterable[Status]], now: Callable[[], datetime]) -> None:
+        """Register the gauges, which are read from the workers' statuses when somebody scrapes."""
+        register_gauges(self._meter, statuses, now)
+
+    @contextmanager
+    def cycle(self, trigger: TriggerName) -> Iterator[str]:
+        """The span of one pass; gives its `traceparent`, which each record carries where it has no span of its own."""
+        with self._span("bridge.cycle", SpanKind.INTERNAL, {"bridge.trigger": trigger}) as span:
+            yield traceparent(span)
+
+    @contextmanager
+    def step(self, trigger: TriggerName, step: str) -> Iterator[None]:
+        """The span and the seconds of one step of a pass."""
+        began = perf_counter()
+        try:
+            with self._span(step, SpanKind.INTERNAL if step in LOCAL_STEPS else SpanKind.CLIENT, {}):
+                yield
+        finally:
+            self._count.seconds.record(perf_counter() - began, {"trigger": trigger, "step": step})
+
+    @contextmanager
+    def _span(self, name: str, kind: SpanKind, attributes: Mapping[str, str]) -> Iterator[Span]:
+        with self._tracer.start_as_current_span(
+            name,
+            kind=kind,
+            attributes=attributes,
+            # A message may quote the platform; the code never does (I10).
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            try:
+                yield span
+            except BridgeError as error:
+                fail(span, error.code)
+                raise
+            except Exception:
+                fail(span, "internal")
+                raise
+
+    @contextmanager
+    def resetting(self, trigger: TriggerName, reset_id: str) -> Iterator[None]:
+        """The span of what is done about a reset at one go; one that is interrupted and resumed has several."""
+        with self._span("bridge.reset", SpanKind.INTERNAL, {"bridge.trigger": trigger, "bridge.reset_id": reset_id}):
+            yield
+
+    @contextmanager
+    def reset_step(self, step: str) -> Iterator[None]:
+        """One step of it."""
+        with self._span(step, SpanKind.INTERNAL if step in LOCAL_STEPS else SpanKind.CLIENT, {}):
+            yield
+
+    def fetched(self, trigger: TriggerName, batch: Batch) -> None:
+        """A batch has come. Empty polls are counted by size and not logged."""
+        self._count.sizes.record(len(batch.results), {"trigger": trigger})
+        if batch.results:
+            self._count.fetched.add(len(batch.results), {"trigger": trigger})
+
+    @contextmanager
+    def publishing(self, trigger: TriggerName, deliveries: Sequence[Delivery]) -> Iterator[Sending]:
+        """The step that has records in flight; what is to be sent is in what it gives."""
+        self._count.in_flight.add(len(deliveries), {"trigger": trigger})
+        try:
+            with self.step(trigger, "publish"), sending(self._tracer, deliveries, self._tracing) as handed:
+                yield handed
+        finally:
+            self._count.in_flight.add(-len(deliveries), {"trigger": trigger})
+
+    def published(self, trigger: TriggerName, deliveries: Sequence[Delivery], receipts: Sequence[Receipt]) -> None:
+        """Receipts have come: count the acked ones."""
+        acked: Counter[tuple[str, str]] = Counter()
+        for delivery, receipt in zip(deliveries, receipts, strict=True):
+            if receipt.outcome is Outcome.ACKED:
+                acked[delivery.route, delivery.topic] += 1
+                if delivery.dead_letter_reason:
+                    self._count.dead.add(1, {"trigger": trigger, "reason": delivery.dead_letter_reason})
+        for (route, topic), records in acked.items():
+            self._count.published.add(records, {"trigger": trigger, "route": route, "topic": topic})
+
+    def advanced(
+        self, trigger: TriggerName, batch: Batch, decision: Decision, sent: int, seconds: float, generation: int
+    ) -> None:
+        """The position has moved: the one wide line of a batch."""
+        skipped = len(decision.deliveries) - sent
+        self._count.skipped.add(skipped, {"trigger": trigger})
+        self._count.unmatched.add(decision.unmatched, {"trigger": trigger})
+        for route, results in decision.shadowed.items():
+            self._count.shadowed.add(results, {"trigger": trigger, "route": route})
+        self.probabilities.add(trigger, decision.probabilities)
+        self._log.info(
+            "batch_advanced",
+            trigger=trigger,
+            generation=generation,
+            results=len(batch.results),
+            filtered=batch.filtered,
+            published=sent,
+            skipped_duplicates=skipped,
+            unmatched=decision.unmatched,
+            dead_letters=dict(decision.dead_letters),
+            sequence_id=batch.sequence_id,
+            seconds=round(seconds, 4),
+        )
+
+    def failed(self, trigger: TriggerName, error: BridgeError, failures_in_a_row: int, wait_s: float) -> None:
+        """A cycle was held. WARN: nothing is lost; ERROR: a human is needed. Repeats get rarer by themselves."""
+        self._count.held.add(1, {"trigger": trigger, "reason": error.code})
+        fields = {
+            "trigger": trigger,
+            "code": error.code,
+            "error": str(error),
+            "failures_in_a_row": failures_in_a_row,
+            "next_attempt_in_s": round(wait_s, 2),
+        }
+        if isinstance(error, StopTrigger):
+            self._log.error("trigger_stopped", **fields)
+        elif isinstance(error, Blocked):
+            self._log.error("trigger_blocked", **fields)
+        elif failures_in_a_row.bit_count() == 1:
+            self._log.warning("cycle_held", **fields)
+
+    def crashed(self, trigger: TriggerName, error: Exception) -> None:
+        """A defect of ours: the trigger goes on by backing off, and says so where a human looks."""
+        self._count.held.add(1, {"trigger": trigger, "reason": "internal"})
+        # Where it happened, but not its words: an error of a library may quote the value it tripped over (I10).
+        where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
+        self._log.error("cycle_defect", trigger=trigger, error_type=type(error).__name__, where=where)
+
+    def state_changed(self, trigger: TriggerName, before: State, after: State, reason: str) -> None:
+        """A worker is in another state."""
+        self._log.info("state_changed", trigger=trigger, before=before.value, after=after.value, reason=reason)
+
+    def ledger_bypassed(self, trigger: TriggerName, error: BridgeError) -> None:
+        """`on_ledger_outage: publish` has been taken at its word (D5)."""
+        self._count.bypassed.add(1, {"trigger": trigger})
+        self._log.warning("ledger_bypassed", trigger=trigger, code=error.code)
+
+    def reset_moved(self, trigger: TriggerName, reset: Reset) -> None:
+        """A reset has come to another phase."""
+        self._count.resets.add(1, {"trigger": trigger, "phase": reset.phase.value})
+        self._log.info(
+            "reset_moved",
+            trigger=trigger,
+            reset=reset.id,
+            phase=reset.phase.value,
+            to_comment_created_at=reset.to_comment_created_at.isoformat(),
+            generation=reset.generation,
+            replayed=reset.replayed,
+            requested_by=reset.requested_by,
+            error=reset.error,
+        )
+
+    def commanded(self, trigger: TriggerName, command: str, by: str, fields: Mapping[str, object]) -> None:
+        """An operator asked for something: the audit line of who did what."""
+        self._log.info("command_accepted", trigger=trigger, command=command, by=by, **fields)
+
+    def platform_answered(self, op: str, code: str) -> None:
+        """One request to the platform has ended; `code` is the HTTP status or our word for having none."""
+        self._count.requests.add(1, {"op": op, "code": code})
+        if code.isdecimal():
+            get_current_span().set_attribute("http.response.status_code", int(code))
+
+    def producer_abandoned(self, reason: str) -> None:
+        """A producer was given up, since what it still holds is unknown (D14)."""
+        self._count.abandoned.add(1, {"reason": reason})
+        self._log.warning("producer_abandoned", reason=reason)
+
+    def service(self, event: str, **fields: object) -> None:
+        """Started, stopping, stopped, reloaded: the process itself."""
+        self._log.info(event, **fields)
+
+    def service_failed(self, event: str, **fields: object) -> None:
+        """The process itself, where a human is needed."""
+        self._log.error(event, **fields)
