@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import subprocess
 import sys
@@ -177,7 +176,11 @@ def configuration(job: Job, delivery: str) -> dict[str, Any]:
             "token": "none",
             "requests_per_s_max": 10_000,
         },
-        "kafka": {"bootstrap_servers": job.bootstrap_servers, "compression": "none", "topics": {"replication_factor": 1}},
+        "kafka": {
+            "bootstrap_servers": job.bootstrap_servers,
+            "compression": "none",
+            "topics": {"replication_factor": 1},
+        },
         "redis": {"url": job.redis_url},
         "ownership": "local",
         "accept": ["single_replica"],
@@ -258,5 +261,3 @@ def as_json(run: Run) -> dict[str, Any]:
         "cpu_us_per_result": round(run.cpu_us, 2),
         "rss_mb": round(run.rss_bytes / 1e6, 1),
     }
-
-

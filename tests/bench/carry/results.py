@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import random
+from datetime import UTC, datetime, timedelta
 
 BATCH_SIZE = 512
 RESULT_BYTES = 2_048
 THRESHOLD = 0.5
+FIRST_UPLOAD = datetime(2020, 6, 1, tzinfo=UTC)
 ROUTED = ("Urgent", "Trade", "Query")
 """Each result has one of these labels above the threshold, so each takes exactly one route."""
 OTHERS = tuple(f"Topic {number}" for number in range(40))
-WORDS = (
-    "settlement trade account please find attached the confirmation for your query regarding invoice number dated"
-    " amount payment outstanding since last week kindly advise when we may expect funds to be released to counterparty"
-).split()
+TEXT = (
+    "trade account please find attached the confirmation for your query regarding invoice number dated amount"
+    " payment outstanding since last week kindly advise when we may expect funds to be released to counterparty"
+)
+WORDS = tuple(TEXT.split())
 
 
 def results(count: int, seed: int = 7) -> list[bytes]:
@@ -32,7 +35,7 @@ def _result(number: int, rng: random.Random) -> bytes:
         "uid": f"18ba5ce699f8da1f.{number:016x}",
         "source_id": "18ba5ce699f8da1f",
         "timestamp": "2020-05-01T10:00:00Z",
-        "created_at": f"2020-06-{1 + number // 86400:02}T{number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}Z",
+        "created_at": (FIRST_UPLOAD + timedelta(seconds=number)).isoformat().replace("+00:00", "Z"),
         "thread_id": f"{number // 3:012x}",
         "user_properties": {"string:Sender Domain": f"{number % 50}.example", "number:Participants": number % 7},
         "messages": [

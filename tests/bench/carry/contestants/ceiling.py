@@ -58,8 +58,9 @@ def carry(job: Job) -> None:
         {"name": job.trigger, "project": PROJECT, "dataset": DATASET, "trigger": job.trigger}, separators=(",", ":")
     ).encode()
     openings = {
-        label: b'{"trigger":%b,"generation":0,"route":{"name":"%b","topic":"%b","matched":[{"label":["%b"],"probability":'
-        % (trigger, label.lower().encode(), job.topic(label).encode(), label.encode())
+        label: b'{"trigger":%b,"generation":0,"route":{"name":"%b","topic":"%b",'
+        % (trigger, label.lower().encode(), job.topic(label).encode())
+        + b'"matched":[{"label":["%b"],"probability":' % label.encode()
         for label in ROUTED
     }
     topics = {label: job.topic(label) for label in ROUTED}
