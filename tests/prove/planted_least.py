@@ -10,7 +10,7 @@ import pytest
 
 from bridge.domain import decide as decide_module
 from bridge.domain.decide import decide
-from bridge.domain.delivery import Delivery, MarkKeys, Outcome, Receipt
+from bridge.domain.delivery import Delivery, MarkKey, MarkKeys, Outcome, Receipt
 from bridge.domain.errors import Retry
 from bridge.domain.model import Batch, Generation
 from bridge.domain.plan import TriggerPlan
