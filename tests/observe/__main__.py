@@ -62,7 +62,7 @@ def main() -> int:
         env = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint, "OTEL_BSP_SCHEDULE_DELAY": "300"}
         (home / "demo").mkdir()
         say(f"starting the demo, with its traces sent to {collector.endpoint}")
-        demo = Demo(home / "demo", "--comments", "300", env=env)
+        demo = Demo(home / "demo", "--comments", "150", env=env)
         try:
             place = Place.of(demo)
             prometheus = Prometheus.start(home / "prometheus", place.target)

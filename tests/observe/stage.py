@@ -14,7 +14,7 @@ from tests.telemetry.collector import Collector, Got
 
 WITHIN_S = 60.0
 CREATED_SHOWN_MAX = 3
-RESETS = 3
+RESETS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
