@@ -69,9 +69,14 @@ e2e-docker: .venv/.installed ## tests with Kafka and Redis in containers, and th
 	@$(SCRIPTS)/docker-neighbours.sh tests/neighbours $(ARGS)
 
 prove: .venv/.installed ## every crash point of both modes, by enumeration; ARGS="--schedules 100000 --seed 7"
-	@$(BIN)/python -m tests.prove $(ARGS)
+	@$(BIN)/python -m tests.model
+	$(BIN)/python -m tests.prove $(ARGS)
 
-observe soak:
+observe: .venv/.installed ## the demo with traces, metrics, dashboards and alerts, checked; ARGS="--once --json"
+	@command -v prometheus >/dev/null || $(SCRIPTS)/debian-packages.sh prometheus
+	$(BIN)/python -m tests.observe $(ARGS)
+
+soak:
 	@echo "make $@ is not built yet" >&2
 	exit 2
 
