@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.kafka.publisher import KafkaPublisher
+from bridge.adapters.kafka.replay_counter import KafkaReplayCounter
 from bridge.adapters.kafka.state_topic import KafkaStateStore
+from bridge.adapters.kafka.topic_reader import KafkaTopicReader
 from bridge.adapters.kafka.transactions import KafkaTransactions
 from bridge.adapters.platform.client import PlatformClient
 from bridge.adapters.platform.source import PlatformSource
@@ -74,6 +76,8 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
                 desk=supervisor,
                 supervisor=supervisor,
                 source=neighbours.source,
+                topics=KafkaTopicReader(settings.kafka, clock),
+                counter=KafkaReplayCounter(settings.kafka, clock),
                 tokens=Tokens(read=settings.admin.read_token, operate=settings.admin.operate_token),
                 pings={"kafka": publisher.ping, "redis": ledger.ping},
                 clock=clock,

@@ -7,10 +7,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from bridge.app.admin.history import Command
+from bridge.app.admin.history import Entry
 from bridge.domain.census import Threshold
 from bridge.domain.labels import spelled
 from bridge.domain.plan import TriggerPlan
+from bridge.domain.replay_count import ReplayCount
 from bridge.domain.standing import Reset
 from bridge.domain.status import Status
 from bridge.engine.desk import Seen
@@ -181,15 +182,43 @@ class CommandView(BaseModel):
     detail: str
 
     @classmethod
-    def of(cls, command: Command) -> CommandView:
+    def of(cls, entry: Entry) -> CommandView:
         """As it was written down."""
+        return cls(id=entry.id, at=entry.at, kind=entry.kind, by=entry.by, reason=entry.reason, detail=entry.detail)
+
+
+class Me(BaseModel):
+    """Who is asking."""
+
+    who: str
+    may_operate: bool
+
+
+class ReplayPreview(BaseModel):
+    """How many `results` a replay would bring again; `counted` says in words what that number is."""
+
+    results: int
+    is_estimate: bool
+    counted: str
+    records_read: int
+    kept_since: datetime | None
+
+    @classmethod
+    def of(cls, count: ReplayCount) -> ReplayPreview:
+        """What no topic has is not in it: results that fit no route and were dropped."""
+        what = "comments uploaded in that time that have a record on this trigger's topics"
+        how = (
+            f", estimated from {count.records_read} of about {count.records_there} records" if count.is_estimate else ""
+        )
+        lost = ""
+        if count.kept_since:
+            lost = f"; the topics keep nothing from before {count.kept_since:%Y-%m-%d %H:%M} UTC, so there may be more"
         return cls(
-            id=command.id,
-            at=command.at,
-            kind=command.kind,
-            by=command.by,
-            reason=command.reason,
-            detail=command.detail,
+            results=count.comments,
+            is_estimate=count.is_estimate or count.kept_since is not None,
+            counted=f"Counted are {what}{how}{lost}. Results that no route took and that were dropped are not in it.",
+            records_read=count.records_read,
+            kept_since=count.kept_since,
         )
 
 
