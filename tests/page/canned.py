@@ -14,7 +14,7 @@ from bridge.domain.plan import TriggerPlan
 from bridge.domain.rules import Route, RuleSet
 from bridge.domain.standing import Pause, Reset, Standing
 from bridge.domain.status import State, Status
-from bridge.engine.desk import Past, Seen, UnknownTriggerError
+from bridge.engine.desk import Past, Seen, UnknownResetError, UnknownTriggerError
 
 STATES = list(State)
 REASONS = {
@@ -66,6 +66,9 @@ class CannedDesk:
 
     async def reset(self, name: TriggerName, reset: Reset) -> Reset:
         return reset
+
+    async def cancel_reset(self, name: TriggerName, reset_id: str, by: str) -> Reset:
+        raise UnknownResetError(name, reset_id)
 
     async def history(self, name: TriggerName, last: int) -> Sequence[Past]:
         return []

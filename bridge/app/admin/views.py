@@ -7,11 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from bridge.app.admin.history import Entry
-from bridge.domain.census import Threshold
-from bridge.domain.labels import spelled
 from bridge.domain.plan import TriggerPlan
-from bridge.domain.replay_count import ReplayCount
+from bridge.domain.replay import share_replayed
 from bridge.domain.standing import Reset
 from bridge.domain.status import Status
 from bridge.engine.desk import Seen
@@ -41,9 +38,17 @@ class PauseRequest(Body):
 
 
 class ResetRequest(Body):
-    """A replay from the first comment uploaded at or after `to_comment_created_at`."""
+    """A replay from the first comment uploaded at or after `to_comment_created_at`, up to, not including, `until`."""
 
     to_comment_created_at: Instant
+    until: Instant | None = Field(
+        default=None, description="The replay ends before it, and the trigger goes back to where it stood"
+    )
+    topic_prefix: str = Field(
+        default="",
+        max_length=248,
+        description="Stands before every topic of the replay; what is new goes to the usual ones afterwards",
+    )
     reason: str = Field(default="", max_length=1000)
     allow_skip: bool = Field(default=False, description="Needed where results would be passed over for good")
 
@@ -59,8 +64,13 @@ class ResetView(BaseModel):
     requested_by: str
     reason: str
     allow_skip: bool
+    until: datetime | None
+    topic_prefix: str
     generation: int | None
     replayed: int
+    share_replayed: float | None = Field(description="0 to 1, an estimate by upload times; null where there is none")
+    replayed_to: datetime | None = Field(description="Upload time of the latest result replayed")
+    cancelled_by: str
     finished_at: datetime | None
     error: str
 
@@ -76,8 +86,13 @@ class ResetView(BaseModel):
             requested_by=reset.requested_by,
             reason=reset.reason,
             allow_skip=reset.allow_skip,
+            until=reset.until,
+            topic_prefix=reset.topic_prefix,
             generation=reset.generation,
             replayed=reset.replayed,
+            share_replayed=share_replayed(reset),
+            replayed_to=reset.replayed_to,
+            cancelled_by=reset.cancelled_by,
             finished_at=reset.finished_at,
             error=reset.error,
         )
@@ -169,135 +184,6 @@ class ResetList(BaseModel):
 
     resets: list[ResetView]
     next: str | None = None
-
-
-class CommandView(BaseModel):
-    """Who asked for what."""
-
-    id: str
-    at: datetime
-    kind: str
-    by: str
-    reason: str
-    detail: str
-
-    @classmethod
-    def of(cls, entry: Entry) -> CommandView:
-        """As it was written down."""
-        return cls(id=entry.id, at=entry.at, kind=entry.kind, by=entry.by, reason=entry.reason, detail=entry.detail)
-
-
-class Me(BaseModel):
-    """Who is asking."""
-
-    who: str
-    may_operate: bool
-
-
-class ReplayPreview(BaseModel):
-    """How many `results` a replay would bring again; `counted` says in words what that number is."""
-
-    results: int
-    is_estimate: bool
-    counted: str
-    records_read: int
-    kept_since: datetime | None
-
-    @classmethod
-    def of(cls, count: ReplayCount) -> ReplayPreview:
-        """What no topic has is not in it: results that fit no route and were dropped."""
-        what = "comments uploaded in that time that have a record on this trigger's topics"
-        how = (
-            f", estimated from {count.records_read} of about {count.records_there} records" if count.is_estimate else ""
-        )
-        lost = ""
-        if count.kept_since:
-            lost = f"; the topics keep nothing from before {count.kept_since:%Y-%m-%d %H:%M} UTC, so there may be more"
-        return cls(
-            results=count.comments,
-            is_estimate=count.is_estimate or count.kept_since is not None,
-            counted=f"Counted are {what}{how}{lost}. Results that no route took and that were dropped are not in it.",
-            records_read=count.records_read,
-            kept_since=count.kept_since,
-        )
-
-
-class History(BaseModel):
-    """Newest first."""
-
-    commands: list[CommandView]
-    next: str | None = None
-
-
-class ThresholdView(BaseModel):
-    """A label condition of a route. Both histograms have a bucket for each hundredth of probability.
-
-    `shown` counts results by the largest probability under the label, `decided` those where this threshold alone
-    decides whether the route takes them. With `min` moved the route takes `taken` more (fewer where it is lowered, if
-    `negated`) by what `decided` has between the old and the new one.
-    """
-
-    id: str
-    route: str
-    topic: str
-    shadow: bool
-    label: list[str]
-    text: str
-    min: float
-    max: float
-    sentiment_min: float | None
-    sentiment_max: float | None
-    negated: bool
-    shown: list[int]
-    decided: list[int]
-    taken: int
-
-    @classmethod
-    def of(cls, threshold: Threshold) -> ThresholdView:
-        """As it was counted."""
-        leaf, route = threshold.leaf, threshold.route
-        return cls(
-            id=str(threshold.place),
-            route=route.name,
-            topic=route.topic,
-            shadow=route.shadow,
-            label=list(leaf.pattern),
-            text=spelled(leaf.pattern),
-            min=leaf.min,
-            max=leaf.max,
-            sentiment_min=leaf.sentiment_min,
-            sentiment_max=leaf.sentiment_max,
-            negated=threshold.negated,
-            shown=list(threshold.shown),
-            decided=list(threshold.decided),
-            taken=threshold.taken,
-        )
-
-
-class LabelList(BaseModel):
-    """Counted by the owning process since it began, or since its routes changed: `counted` of `results`.
-
-    Where `counted_here` is false another process counts. `left_out` thresholds of a large rule set are not counted.
-    """
-
-    owner: str
-    counted_here: bool
-    since: datetime
-    results: int
-    counted: int
-    left_out: int
-    thresholds: list[ThresholdView]
-    next: str | None = None
-
-
-class PeekView(BaseModel):
-    """One result as the platform sent it, or why it is left out (`too_large`, or what makes it undecodable)."""
-
-    sequence_id: str
-    uid: str
-    created_at: str
-    left_out: str
-    result: dict[str, object] | None
 
 
 class ExplainRequest(Body):

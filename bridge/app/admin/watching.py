@@ -8,10 +8,10 @@ from fastapi.responses import StreamingResponse
 from bridge.app.admin.auth import Gate, Role
 from bridge.app.admin.events import CLIENTS_MAX, Broadcast
 from bridge.app.admin.history import entries_of
+from bridge.app.admin.insight_views import CommandView, History, Me
 from bridge.app.admin.lists import After, Limit, page_of
 from bridge.app.admin.parts import PREFIX, AdminParts
 from bridge.app.admin.problems import CodedError
-from bridge.app.admin.views import CommandView, History, Me
 from bridge.domain.model import TriggerName
 
 HISTORY_MAX = 1_000
