@@ -25,6 +25,7 @@ from bridge.app.admin.server import serving
 from bridge.app.config.settings import Settings
 from bridge.app.ledger_use import LedgerUse
 from bridge.app.promises import Promises
+from bridge.app.redriving import redriver_beside
 from bridge.app.reload import ConfigFile, Reloader
 from bridge.app.telemetry import trace_headers
 from bridge.domain.plan import TriggerPlan
@@ -74,6 +75,7 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
         supervisor = Supervisor(
             neighbours, store, signals, random.random, settings.stop_timeout_s, socket.gethostname()
         )
+        redrive = await opened.enter_async_context(redriver_beside(settings, clock, publisher, ledger, client))
         leaving = asyncio.Event()
         admin = create_admin(
             AdminParts(
@@ -82,6 +84,7 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
                 source=neighbours.source,
                 topics=KafkaTopicReader(settings.kafka, clock),
                 counter=KafkaReplayCounter(settings.kafka, clock),
+                redrive=redrive,
                 tokens=Tokens(read=settings.admin.read_token, operate=settings.admin.operate_token),
                 pings={"kafka": publisher.ping, "redis": use.ping},
                 clock=clock,

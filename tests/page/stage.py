@@ -151,7 +151,7 @@ class Stage:
         self.topics.land(decide(a_batch([*raws, *bad]), plan, Generation(0), {}, "").deliveries)
         dead = [record for record in self.topics.records if record.is_dead]
         self.redrive.fates = tuple(
-            Redriven(dead_letter=str(record.place), uid=record.uid, fate=fate, topics=())
+            Redriven(dead_letter=record.place.spelled, uid=record.uid, fate=fate, topics=())
             for record, fate in zip(dead, (Fate.REDRIVEN, Fate.REDRIVEN, Fate.STILL_DEAD), strict=True)
         )
 

@@ -27,9 +27,9 @@ class AdminParts:
     source: Source
     topics: TopicReader
     counter: ReplayCounter
+    redrive: Redrive
     tokens: Tokens
     pings: Mapping[str, Ping]
     clock: Clock
     decode: Callable[[bytes], Result | Undecodable]
-    redrive: Redrive | None = None
     leaving: asyncio.Event = field(default_factory=asyncio.Event)

@@ -81,8 +81,6 @@ def _operate(parts: AdminParts) -> APIRouter:
         """Decide dead letters again by the rules of now. Repeating it sends nothing twice."""
         plan = parts.desk.seen(TriggerName(name)).plan
         wish = request or RedriveRequest()
-        if parts.redrive is None:
-            raise CodedError(501, "not_available", "this process cannot redrive: use the command line")
         if turn.locked():
             raise CodedError(409, "conflict", "another redrive is under way in this process")
         async with turn:
@@ -95,4 +93,4 @@ def _operate(parts: AdminParts) -> APIRouter:
 
 
 def _place(record: TopicRecord) -> str:
-    return str(record.place)
+    return record.place.spelled
