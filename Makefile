@@ -59,7 +59,7 @@ image: .venv/.installed ## builds the container image and checks it hardened; sa
 e2e-docker: .venv/.installed ## the neighbours' own tests with Kafka and Redis in containers
 	@$(SCRIPTS)/docker-neighbours.sh tests/neighbours $(ARGS)
 
-prove: .venv/.installed ## every crash point of exactly_once, by enumeration; ARGS="--schedules 100000 --seed 7"
+prove: .venv/.installed ## every crash point of both modes, by enumeration; ARGS="--schedules 100000 --seed 7"
 	@$(BIN)/python -m tests.prove $(ARGS)
 
 observe soak:

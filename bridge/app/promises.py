@@ -10,17 +10,24 @@ from typing import Protocol, TypeVar
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.kafka.promises import findings as kafka_findings
 from bridge.adapters.kafka.state_topic import state_topic
+from bridge.adapters.kafka.topic_promises import Needs
+from bridge.adapters.kafka.transactions import transactional_id
 from bridge.adapters.platform.client import PlatformClient
 from bridge.adapters.redis_ledger.ledger import RedisLedger
 from bridge.app.config.settings import Settings
+from bridge.app.ledger_use import LedgerUse
 from bridge.domain.backoff import backoff_s
 from bridge.domain.errors import BridgeError, Fatal
 from bridge.domain.plan import DeliveryMode
 from bridge.ports import Clock
 from bridge.signals import Signals
 
-HEALS_BY_ITSELF = frozenset({"topic_missing", "topic_not_authorized"})
-"""A running bridge shows these as a blocked trigger, which goes on once somebody has made or allowed the topic."""
+HEALS_BY_ITSELF = frozenset(
+    {"topic_missing", "topic_not_authorized", "transactional_id_not_authorized", "ledger_denied"}
+)
+"""A running bridge shows these as a blocked trigger, which goes on once somebody has made or allowed what it needs."""
+
+LOOK_EVERY_S = 5.0
 
 Answer = TypeVar("Answer")
 
@@ -52,13 +59,14 @@ class Promises:
     async def of_kafka(self, stop: asyncio.Event) -> bool:
         """False when it was stopped before a broker answered. Raises Fatal."""
         found = await self._asked(lambda: of_kafka(self._settings), stop)
-        if found is not None:
-            self._refuse([finding for finding in found if finding.code not in HEALS_BY_ITSELF])
+        self._refuse(found or [])
         return found is not None
 
-    async def of_redis(self, ledger: RedisLedger, stop: asyncio.Event) -> None:
+    async def of_redis(self, use: LedgerUse, stop: asyncio.Event) -> None:
         """Beside the workers, which hold by themselves while the ledger is out (D5). Raises Fatal."""
-        found = await self._asked(ledger.findings, stop)
+        while not use.is_needed and not stop.is_set():
+            await self._clock.wait(stop, LOOK_EVERY_S)
+        found = await self._asked(use.ledger.findings, stop)
         self._refuse(found or [])
 
     async def _asked(self, ask: Callable[[], Awaitable[Answer]], stop: asyncio.Event) -> Answer | None:
@@ -76,6 +84,7 @@ class Promises:
         return None
 
     def _refuse(self, found: Sequence[Finding]) -> None:
+        found = [finding for finding in found if finding.code not in HEALS_BY_ITSELF]
         refused = broken(found, self._settings.accept)
         for finding in found:
             if finding not in refused:
@@ -92,12 +101,20 @@ def advice(finding: Finding) -> str:
 
 async def of_kafka(settings: Settings) -> Sequence[Finding]:
     """What the cluster does not keep. Raises Retry, Blocked or Fatal where it cannot be asked."""
+    triggers = settings.triggers
     return await kafka_findings(
         settings.kafka,
-        frozenset().union(*(plan.topics for plan in settings.triggers)),
-        record_bytes_max=max((plan.record_bytes_max for plan in settings.triggers), default=0),
+        frozenset().union(*(plan.topics for plan in triggers)),
+        Needs(
+            record_bytes_max=max((plan.record_bytes_max for plan in triggers), default=0),
+            key_ttl_s=settings.redis.key_ttl_s,
+        ),
         state_topic=state_topic(settings.deployment),
-        transactional=any(plan.delivery is DeliveryMode.EXACTLY_ONCE for plan in settings.triggers),
+        transactional_ids=[
+            transactional_id(settings.deployment, plan.name)
+            for plan in triggers
+            if plan.delivery is DeliveryMode.EXACTLY_ONCE
+        ],
     )
 
 
@@ -114,7 +131,8 @@ async def check_online(settings: Settings) -> tuple[list[str], list[str]]:
 
     async with RedisLedger(settings.redis) as ledger, PlatformClient(settings.platform, SystemClock()) as client:
         await ask("kafka", of_kafka(settings))
-        await ask("redis", ledger.findings())
+        if LedgerUse(ledger, settings.triggers).is_needed:
+            await ask("redis", ledger.findings())
         for plan in settings.triggers:
             try:
                 await client.get(plan.ref)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -20,9 +21,11 @@ from bridge.app.admin.api import AdminParts, create_admin
 from bridge.app.admin.auth import Tokens
 from bridge.app.admin.server import serving
 from bridge.app.config.settings import Settings
+from bridge.app.ledger_use import LedgerUse
 from bridge.app.promises import Promises
 from bridge.app.reload import ConfigFile, Reloader
 from bridge.app.telemetry import trace_headers
+from bridge.domain.plan import TriggerPlan
 from bridge.engine.cycle import Neighbours
 from bridge.engine.supervisor import Supervisor
 from bridge.signals import Signals
@@ -59,6 +62,7 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
             )
         )
         ledger = await opened.enter_async_context(RedisLedger(settings.redis))
+        use = LedgerUse(ledger, settings.triggers)
         client = await opened.enter_async_context(
             PlatformClient(settings.platform, clock, trace_headers=trace_headers, on_answer=signals.platform_answered)
         )
@@ -75,7 +79,7 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
                 supervisor=supervisor,
                 source=neighbours.source,
                 tokens=Tokens(read=settings.admin.read_token, operate=settings.admin.operate_token),
-                pings={"kafka": publisher.ping, "redis": ledger.ping},
+                pings={"kafka": publisher.ping, "redis": use.ping},
                 clock=clock,
                 decode=decode_result,
                 leaving=leaving,
@@ -86,9 +90,14 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
         promises = Promises(settings, clock, signals)
         if await promises.of_kafka(process.stop):
             reloader = Reloader(process.file, process.reload, clock, signals)
+
+            async def apply(plans: Sequence[TriggerPlan]) -> None:
+                use.follow(plans)
+                await supervisor.apply(plans)
+
             async with asyncio.TaskGroup() as beside:
-                beside.create_task(promises.of_redis(ledger, process.stop), name="promises of redis")
-                reloading = beside.create_task(reloader.run(settings, supervisor.apply), name="reloader")
+                beside.create_task(promises.of_redis(use, process.stop), name="promises of redis")
+                reloading = beside.create_task(reloader.run(settings, apply), name="reloader")
                 await supervisor.run(settings.triggers, process.stop)
                 reloading.cancel()
         signals.service("stopped")

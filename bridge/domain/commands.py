@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import Enum
 
 from bridge.domain.model import TriggerName
+from bridge.domain.replay import cancelled
 from bridge.domain.standing import Pause, Place, Reset, ResetPhase, Standing
 
 CONFLICT = "conflict"
@@ -19,11 +20,15 @@ class Verb(Enum):
     PAUSE = "pause"
     RESUME = "resume"
     RESET = "reset"
+    CANCEL_RESET = "cancel_reset"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """`id` names the asking, so that one that was sent twice can be told; `reset` is there with RESET only."""
+    """`id` names the asking, so that one that was sent twice can be told; `reset` is there with RESET only.
+
+    `reset_id` names the reset to be called off with CANCEL_RESET.
+    """
 
     id: str
     trigger: TriggerName
@@ -32,6 +37,7 @@ class Command:
     at: datetime
     reason: str = ""
     reset: Reset | None = None
+    reset_id: str = ""
 
 
 def is_obeyed(standing: Standing, place: Place) -> bool:
@@ -78,6 +84,8 @@ def _changed(standing: Standing, command: Command) -> Standing:
         return standing if standing.pause else replace(standing, pause=pause)
     if command.verb is Verb.RESUME:
         return replace(standing, pause=None)
+    if command.verb is Verb.CANCEL_RESET:
+        return cancelled(standing, command.reset_id, command.by, command.at)
     reset = command.reset
     if reset is None or any(known.id == reset.id for known in standing.resets):
         return standing

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from bridge.domain.model import TriggerName, TriggerRef
@@ -10,6 +11,11 @@ from bridge.domain.rules import RuleSet
 
 RECORD_BYTES_MAX_DEFAULT = 900_000
 """Under the broker's own default of 1,048,588 for a whole batch, with room for the batch's overhead (D13)."""
+
+
+TOPIC_CHARS_MAX = 249
+"""Kafka's own limit."""
+_TOPIC_CHARS = re.compile(r"[a-zA-Z0-9._-]+")
 
 
 class KeyKind(Enum):
@@ -73,3 +79,27 @@ class TriggerPlan:
         routes = {route.topic for route in self.rules.routes if not route.shadow}
         others = {self.unmatched_topic, self.dead_letter.topic if self.dead_letter else None}
         return frozenset(topic for topic in routes | others if topic)
+
+    def on_topics_with(self, prefix: str) -> TriggerPlan:
+        """The same with every topic prefixed, dead letters too; the plan itself without a prefix."""
+        if not prefix:
+            return self
+        routes = [replace(route, topic=prefix + route.topic) for route in self.rules.routes]
+        return replace(
+            self,
+            rules=RuleSet(routes, self.rules.mode),
+            unmatched_topic=prefix + self.unmatched_topic if self.unmatched_topic else None,
+            dead_letter=replace(self.dead_letter, topic=prefix + self.dead_letter.topic) if self.dead_letter else None,
+        )
+
+    def why_not_prefixed(self, prefix: str) -> str:
+        """Why a replay cannot go to topics with that prefix; empty where it can."""
+        if not _TOPIC_CHARS.fullmatch(prefix):
+            return f"topic_prefix {prefix!r} has characters no topic can have: only a-z A-Z 0-9 . _ - are allowed"
+        prefixed = sorted(prefix + topic for topic in self.topics)
+        for topic in prefixed:
+            if len(topic) > TOPIC_CHARS_MAX:
+                return f"the topic {topic} would have {len(topic)} characters, and Kafka takes {TOPIC_CHARS_MAX}"
+            if topic in self.topics:
+                return f"the topic {topic} is one of the trigger's own: the replay could not be told apart there"
+        return ""

@@ -2,45 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 from typing import assert_never
 
 from bridge.domain.instant import parse_instant
-from bridge.domain.model import Batch, Result, Undecodable, created_at
-from bridge.domain.standing import Reset, ResetPhase, Standing
+from bridge.domain.model import Batch, created_at
+from bridge.domain.standing import Bookmark, Reset, ResetPhase, Standing
+from bridge.domain.window import has_passed
 
 
 class Step(Enum):
     """What the owner of a trigger does next about its reset."""
 
     NOTHING = "nothing"
+    LEARN_POSITION = "learn_position"
     HOLD = "hold"
     BEGIN = "begin"
     RESET_PLATFORM = "reset_platform"
     REPLAY = "replay"
+    TURN_BACK = "turn_back"
+    RETURN = "return"
 
 
-def next_step(standing: Standing) -> Step:
-    """One step of the way requested, holding, resetting, replaying; the last of them is left by `replayed`."""
+def next_step(standing: Standing, bookmark: Bookmark | None = None) -> Step:
+    """One step of the way; REPLAY is left by `replayed`. `bookmark` is where the worker knows the trigger to stand."""
     reset = standing.open_reset
     if reset is None:
         return Step.NOTHING
     match reset.phase:
         case ResetPhase.REQUESTED:
-            return Step.HOLD
+            return Step.LEARN_POSITION if reset.has_end and bookmark is None else Step.HOLD
         case ResetPhase.HOLDING:
             return Step.BEGIN
         case ResetPhase.RESETTING:
-            return Step.RESET_PLATFORM
+            return Step.TURN_BACK if reset.cancelled_by else Step.RESET_PLATFORM
         case ResetPhase.REPLAYING:
-            return Step.REPLAY
-        case ResetPhase.DONE | ResetPhase.FAILED:
+            return Step.TURN_BACK if reset.cancelled_by else Step.REPLAY
+        case ResetPhase.RETURNING:
+            return Step.RETURN
+        case ResetPhase.DONE | ResetPhase.FAILED | ResetPhase.CANCELLED:
             return Step.NOTHING
         case never:
             assert_never(never)
+
+
+def held_at(standing: Standing, bookmark: Bookmark | None) -> Standing:
+    """No pass runs any more: where the trigger stands is written down before anything moves it."""
+    reset = standing.open_reset
+    if reset is None or reset.phase is not ResetPhase.REQUESTED:
+        return standing
+    return standing.with_reset(replace(reset, phase=ResetPhase.HOLDING, saved=bookmark))
 
 
 def in_phase(standing: Standing, phase: ResetPhase) -> Standing:
@@ -53,24 +66,51 @@ def released(standing: Standing, now: datetime) -> Standing:
     """After the platform has reset: generation raised and worker let go in one change, never one without the other.
 
     I3, D4: in the old generation the marks would swallow the replay; in the new one at the old position nothing would
-    be replayed.
+    be replayed. One that was called off meanwhile turns back, in the generation it came from.
     """
     reset = standing.open_reset
     if reset is None:
         return standing
-    raised = standing.raised_by(reset)
+    if reset.cancelled_by:
+        return in_phase(standing, ResetPhase.RETURNING)
+    raised = standing.raised_by(reset.id)
     return raised.with_reset(replace(reset, phase=ResetPhase.REPLAYING, generation=raised.generation, replay_until=now))
 
 
-def replayed(standing: Standing, batch: Batch, now: datetime) -> Standing:
-    """After a batch of the replay has been advanced: counted, and done once it has caught up with where it began."""
+def replayed(standing: Standing, batch: Batch, now: datetime, *, is_last: bool = False) -> Standing:
+    """After a batch of the replay is settled: counted.
+
+    A replay with an end turns back behind its last batch, any other is done once it has caught up with where it began.
+    """
     reset = standing.open_reset
     if reset is None or reset.phase is not ResetPhase.REPLAYING:
         return standing
-    counted = replace(reset, replayed=reset.replayed + len(batch.results))
-    if _caught_up(reset, batch):
+    counted = _counted(reset, batch)
+    if reset.has_end and is_last:
+        counted = replace(counted, phase=ResetPhase.RETURNING)
+    elif not reset.has_end and has_passed(batch, reset):
         counted = replace(counted, phase=ResetPhase.DONE, finished_at=now)
     return standing.with_reset(counted)
+
+
+def returned(standing: Standing, now: datetime, error: str = "") -> Standing:
+    """The trigger stands where it stood before, and goes on in a generation that is neither the replay's nor older.
+
+    With the replay's own, what is new could not be told from what was replayed, and the marks of the one would swallow
+    the other where both have the same results (D4). With an error the way back is not to be had: it goes on from where
+    the replay ended, which repeats and loses nothing. One that was called off before it began leaves no trace.
+    """
+    reset = standing.open_reset
+    if reset is None or reset.phase is not ResetPhase.RETURNING:
+        return standing
+    is_as_before = reset.generation is None and not error
+    raised = standing if is_as_before else standing.raised_by(f"{reset.id}/return")
+    phase = ResetPhase.CANCELLED if reset.cancelled_by else ResetPhase.DONE
+    if error:
+        phase = ResetPhase.FAILED
+    elif reset.cancelled_by:
+        error = f"cancelled by {reset.cancelled_by}"
+    return raised.with_reset(replace(reset, phase=phase, error=error, finished_at=now))
 
 
 def failed(standing: Standing, error: str, now: datetime) -> Standing:
@@ -79,6 +119,31 @@ def failed(standing: Standing, error: str, now: datetime) -> Standing:
     if reset is None:
         return standing
     return standing.with_reset(replace(reset, phase=ResetPhase.FAILED, error=error, finished_at=now))
+
+
+def why_not_cancelled(reset: Reset) -> str:
+    """Why it cannot be called off any more; empty where it can, or is already."""
+    if reset.phase is ResetPhase.CANCELLED or (reset.cancelled_by and not reset.phase.is_over):
+        return ""
+    if reset.phase.is_over:
+        return f"reset {reset.id} is over ({reset.phase.value})"
+    if reset.phase is ResetPhase.RETURNING:
+        return f"reset {reset.id} has replayed everything and is on its way back"
+    if reset.phase in (ResetPhase.RESETTING, ResetPhase.REPLAYING) and reset.saved is None:
+        return f"reset {reset.id} has no way back: where the trigger stood before it was not known"
+    return ""
+
+
+def cancelled(standing: Standing, reset_id: str, by: str, now: datetime) -> Standing:
+    """Call a reset off. Before the platform was asked nothing has happened; behind it the trigger must be returned."""
+    reset = standing.reset_of(reset_id)
+    if reset is None or reset.phase.is_over or reset.cancelled_by or why_not_cancelled(reset):
+        return standing
+    if reset.phase in (ResetPhase.REQUESTED, ResetPhase.HOLDING):
+        error = f"cancelled by {by}"
+        over = replace(reset, phase=ResetPhase.CANCELLED, cancelled_by=by, error=error, finished_at=now)
+        return standing.with_reset(over)
+    return standing.with_reset(replace(reset, cancelled_by=by))
 
 
 def would_skip(pending: Batch, to_comment_created_at: datetime, now: datetime) -> bool:
@@ -95,12 +160,25 @@ def would_skip(pending: Batch, to_comment_created_at: datetime, now: datetime) -
     return any(instant is None or instant < to_comment_created_at for instant in created)
 
 
-def _caught_up(reset: Reset, batch: Batch) -> bool:
-    if batch.is_end or (not batch.results and batch.filtered == 0):
-        return True
-    last = _last_instant(batch.results)
-    return reset.replay_until is not None and last is not None and last >= reset.replay_until
+def share_replayed(reset: Reset) -> float | None:
+    """How much of it is done, 0 to 1, by upload times; an estimate, since mail is not spread evenly. None: no idea."""
+    if reset.phase is ResetPhase.DONE or reset.phase is ResetPhase.RETURNING:
+        return 1.0
+    begin, at = reset.replayed_from, reset.replayed_to
+    if begin is None or at is None:
+        return 0.0 if not reset.phase.is_over else None
+    stood_at = (reset.saved.last_at if reset.saved else None) or reset.replay_until
+    end = min(filter(None, (reset.until, stood_at)), default=None)
+    if end is None or end <= begin:
+        return None
+    return min(1.0, max(0.0, (at - begin) / (end - begin)))
 
 
-def _last_instant(results: Sequence[Result | Undecodable]) -> datetime | None:
-    return parse_instant(created_at(results[-1])) if results else None
+def _counted(reset: Reset, batch: Batch) -> Reset:
+    instants = [instant for each in batch.results if (instant := parse_instant(created_at(each)))]
+    return replace(
+        reset,
+        replayed=reset.replayed + len(batch.results),
+        replayed_from=reset.replayed_from or (instants[0] if instants else None),
+        replayed_to=max([*instants[-1:], *filter(None, (reset.replayed_to,))], default=None),
+    )

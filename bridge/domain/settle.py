@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from bridge.domain.decide import TOO_LARGE
 from bridge.domain.delivery import Delivery, MarkKey, Outcome, Receipt
 from bridge.domain.model import Batch, SequenceId
+from bridge.domain.standing import Bookmark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """Proof that all of a batch is acked, now or before: what `advance` takes. Made only by `settle` (I1)."""
+    """Proof that all up to a position is acked, what `advance` takes: made by `settle`, kept in a `Bookmark` (I1)."""
 
     sequence_id: SequenceId
     marks: tuple[MarkKey, ...]
@@ -48,6 +49,11 @@ def settle(
         failed=len(not_acked) - unknown + (0 if not_acked else len(missing)),
         unknown=unknown,
     )
+
+
+def settled_before(bookmark: Bookmark) -> Settled:
+    """What had been settled when a trigger's place was written down is settled still (I1)."""
+    return Settled(sequence_id=bookmark.batch_id, marks=())
 
 
 def acked_prefixes(receipts: Sequence[Receipt]) -> Iterable[MarkKey]:

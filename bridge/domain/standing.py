@@ -6,36 +6,56 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
-from bridge.domain.model import Generation
+from bridge.domain.model import Generation, SequenceId
 
 RESET_HISTORY_MAX = 100
 FIRST_GENERATION = Generation(0)
+NONE_SEEN = SequenceId("")
 
 
 class ResetPhase(Enum):
-    """How far a reset is (design section 8)."""
+    """How far a reset is (design section 8); also: on the way back from a replay with an end, and called off."""
 
     REQUESTED = "requested"
     HOLDING = "holding"
     RESETTING = "resetting"
     REPLAYING = "replaying"
+    RETURNING = "returning"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
     @property
     def is_over(self) -> bool:
         """Nothing is left to do."""
-        return self in (ResetPhase.DONE, ResetPhase.FAILED)
+        return self in (ResetPhase.DONE, ResetPhase.FAILED, ResetPhase.CANCELLED)
 
     @property
     def holds_the_worker(self) -> bool:
         """No cycle may run: the position and the generation do not belong together yet (I3)."""
-        return self in (ResetPhase.REQUESTED, ResetPhase.HOLDING, ResetPhase.RESETTING)
+        return not self.is_over and self is not ResetPhase.REPLAYING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bookmark:
+    """Where a trigger stands: what lies up to `batch_id` is settled, and advancing to it brings the trigger back there.
+
+    `last` is the last result before it, `last_at` its upload time; empty and None where none has been seen.
+    """
+
+    batch_id: SequenceId
+    last: SequenceId = NONE_SEEN
+    last_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reset:
-    """One replay, as a resource with an identity."""
+    """One replay, as a resource with an identity: of results uploaded from `to_comment_created_at` on, before `until`.
+
+    `saved` is where the trigger stood before. A replay that `has_end` publishes under a generation of its own and to
+    topics with `topic_prefix` in front, then returns there. `replay_until` is when the platform was reset;
+    `replayed_from` and `replayed_to` are upload times of the first and the latest result replayed so far.
+    """
 
     id: str
     to_comment_created_at: datetime
@@ -43,12 +63,30 @@ class Reset:
     requested_by: str
     reason: str = ""
     allow_skip: bool = False
+    until: datetime | None = None
+    topic_prefix: str = ""
     phase: ResetPhase = ResetPhase.REQUESTED
     generation: Generation | None = None
+    saved: Bookmark | None = None
     replay_until: datetime | None = None
     replayed: int = 0
+    replayed_from: datetime | None = None
+    replayed_to: datetime | None = None
+    cancelled_by: str = ""
     finished_at: datetime | None = None
     error: str = ""
+
+    @property
+    def has_end(self) -> bool:
+        """It ends where the trigger stood at the latest; without one it flows over into what is new."""
+        return self.until is not None or bool(self.topic_prefix)
+
+    def asks_for_the_same(self, other: Reset) -> bool:
+        """What the two are asked to do is equal, however far each has got."""
+        return self._wish() == other._wish()
+
+    def _wish(self) -> tuple[object, ...]:
+        return (self.to_comment_created_at, self.until, self.topic_prefix, self.allow_skip, self.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +108,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """The durable side of one trigger. `generation_reset_id` is the reset that raised the generation last (D4).
+    """The durable side of one trigger. `generation_reset_id` is what raised the generation last (D4).
 
     `obeyed` is the last command that was carried over into this: one that is delivered again does nothing.
     """
@@ -86,13 +124,17 @@ class Standing:
         """The reset under way; there is one at most."""
         return next((reset for reset in self.resets if not reset.phase.is_over), None)
 
+    def reset_of(self, reset_id: str) -> Reset | None:
+        """The reset of that id, over or not."""
+        return next((reset for reset in self.resets if reset.id == reset_id), None)
+
     def with_reset(self, changed: Reset) -> Standing:
         """Add a reset, or replace the one of the same id; the oldest ended ones are let go."""
         others = tuple(reset for reset in self.resets if reset.id != changed.id)
         return replace(self, resets=(*others, changed)[-RESET_HISTORY_MAX:])
 
-    def raised_by(self, reset: Reset) -> Standing:
-        """The next generation. Raising it twice for one reset does nothing (D4)."""
-        if self.generation_reset_id == reset.id:
+    def raised_by(self, cause: str) -> Standing:
+        """The next generation. Raising it twice for one cause does nothing (D4)."""
+        if self.generation_reset_id == cause:
             return self
-        return replace(self, generation=Generation(self.generation + 1), generation_reset_id=reset.id)
+        return replace(self, generation=Generation(self.generation + 1), generation_reset_id=cause)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import assert_never
 
 from bridge.domain.decide import decide
 from bridge.domain.delivery import Delivery, Receipt
@@ -12,8 +11,10 @@ from bridge.domain.errors import Retry
 from bridge.domain.model import Batch, Generation
 from bridge.domain.plan import TriggerPlan
 from bridge.domain.position import Position, committed_part, in_force, position_after
-from bridge.domain.settle import Held, Settled, settle
-from bridge.engine.cycle import Memory, Neighbours, Pass, Tenure, remember, watched_for_poison, why_held
+from bridge.domain.settle import Held, settle
+from bridge.domain.standing import Reset
+from bridge.domain.window import Cut, cut
+from bridge.engine.cycle import Carried, Memory, Neighbours, Pass, Tenure, concluded, remember, watched_for_poison
 from bridge.signals import Signals
 
 PRODUCER_IDLE_S_MAX = 600.0
@@ -27,18 +28,24 @@ CONSEQUENCES = frozenset({"transaction_aborted", "not_sent"})
 
 
 async def run_atomic_cycle(
-    plan: TriggerPlan, generation: Generation, memory: Memory, neighbours: Neighbours, signals: Signals
+    plan: TriggerPlan,
+    generation: Generation,
+    memory: Memory,
+    neighbours: Neighbours,
+    signals: Signals,
+    window: Reset | None = None,
 ) -> Pass:
     """Carry one batch over in one transaction. Raises a BridgeError where the position is held (I1, I4, I7).
 
-    The ledger is not asked: what was committed is read from the log itself, so Redis may be gone.
+    The ledger is not asked: what was committed is read from the log itself, so Redis may be gone. With a window only
+    what belongs to that replay is carried.
     """
     began_s = neighbours.clock.monotonic_s()
     with signals.cycle(plan.name) as traceparent:
-        page = await owned_page(plan, generation, memory, neighbours, signals)
+        page = cut(await owned_page(plan, generation, memory, neighbours, signals), window)
         position = memory.tenure.position if memory.tenure else None
-        committed = committed_part(page, position)
-        batch = committed or page
+        committed = committed_part(page.batch, position)
+        batch = committed or page.batch
 
         with signals.step(plan.name, "decide"):
             decision = decide(batch, plan, generation, memory.refused, traceparent)
@@ -53,26 +60,22 @@ async def run_atomic_cycle(
 
         verdict = settle(batch, decision.deliveries, done_before, culprits_first(receipts))
         remember(memory, receipts)
-        match verdict:
-            case Held():
-                memory.tenure = None
-                raise why_held(verdict, to_send)
-            case Settled():
-                advanced = bool(batch.results or batch.filtered)
-                if advanced:
-                    with signals.step(plan.name, "advance"):
-                        await neighbours.source.advance(plan.ref, verdict)
-            case never:
-                assert_never(never)
-
-        memory.poison = poison
-        memory.refused.clear()
-        if advanced:
-            took_s = neighbours.clock.monotonic_s() - began_s
-            signals.advanced(plan.name, batch, decision, len(to_send), took_s, generation)
+        if isinstance(verdict, Held):
+            memory.tenure = None
+        carried = Carried(
+            # Of a committed part the rest of the replay may still wait behind it.
+            cut=Cut(batch=batch, is_last=page.is_last and len(batch.results) == len(page.batch.results)),
+            decision=decision,
+            sent=to_send,
+            receipts=receipts,
+            poison=poison,
+            generation=generation,
+            began_s=began_s,
+        )
+        ended = await concluded(plan, carried, verdict, memory, neighbours, signals)
         if committed:
             note_skip(memory)
-        return Pass(batch=batch, decision=decision, receipts=tuple(receipts), advanced=advanced)
+        return ended
 
 
 async def owned_page(

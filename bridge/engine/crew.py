@@ -86,16 +86,18 @@ class Crew:
 
     async def end(self, names: Collection[TriggerName], within_s: float) -> Sequence[TriggerName]:
         """The same for these, which go for good."""
-        late = await self._stop(names, within_s)
+        late = await self._stop(names, within_s, for_good=True)
         for name in names:
             await self._hands.pop(name).worker.leave()
         return late
 
-    async def _stop(self, names: Collection[TriggerName], within_s: float) -> Sequence[TriggerName]:
+    async def _stop(
+        self, names: Collection[TriggerName], within_s: float, *, for_good: bool = False
+    ) -> Sequence[TriggerName]:
         working = ((name, self._hands[name].task) for name in names)
         stopping = {name: task for name, task in working if task is not None}
         for name in stopping:
-            self._hands[name].worker.stop()
+            self._hands[name].worker.stop(for_good=for_good)
             self._hands[name].guard.leave()
         if not stopping:
             return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Set
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass, field
 from typing import assert_never
 
@@ -14,6 +14,8 @@ from bridge.domain.plan import OnLedgerOutage, TriggerPlan
 from bridge.domain.poison import PoisonWatch
 from bridge.domain.position import Position
 from bridge.domain.settle import Held, Settled, is_refused_for_size, settle
+from bridge.domain.standing import Bookmark, Reset
+from bridge.domain.window import Cut, bookmark_after, cut
 from bridge.ports import Clock, Ledger, Publisher, Source, TransactionalPublisher
 from bridge.signals import Signals
 
@@ -49,37 +51,67 @@ class Memory:
     `unmarked`: acked, but the ledger was out when they were to be marked. `refused`: what the broker will not take as
     it is, with its reason; the next pass makes dead letters of them. `poison`: the recent share of dead letters.
     `tenure`: None until the trigger is taken over, and again from the moment a transaction is in doubt.
+    `bookmark`: where the trigger stands, None before the first pass and behind a reset.
     """
 
     unmarked: set[MarkKey] = field(default_factory=set)
     refused: dict[MarkKey, str] = field(default_factory=dict)
     poison: PoisonWatch = field(default_factory=PoisonWatch)
     tenure: Tenure | None = None
+    bookmark: Bookmark | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """A batch whose records are sent and answered for; what is left is to judge it and to move the position.
+
+    `sent` are the deliveries of this pass; those done before are the others. `poison` counts if the batch is settled.
+    """
+
+    cut: Cut
+    decision: Decision
+    sent: Sequence[Delivery]
+    receipts: Sequence[Receipt]
+    poison: PoisonWatch
+    generation: Generation
+    began_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """A pass that ended well. `advanced` is false where there was nothing to advance past."""
+    """A pass that ended well. `advanced` is false where there was nothing to advance past, and where it `is_last` of
+    a replay.
+    """
 
     batch: Batch
     decision: Decision
     receipts: tuple[Receipt, ...]
     advanced: bool
+    is_last: bool = False
 
 
 async def run_cycle(
-    plan: TriggerPlan, generation: Generation, memory: Memory, neighbours: Neighbours, signals: Signals
+    plan: TriggerPlan,
+    generation: Generation,
+    memory: Memory,
+    neighbours: Neighbours,
+    signals: Signals,
+    window: Reset | None = None,
 ) -> Pass:
-    """Carry one batch over. Raises a BridgeError where the position is held; then nothing is lost, ever (I1, I7)."""
+    """Carry one batch over. Raises a BridgeError where the position is held; then nothing is lost, ever (I1, I7).
+
+    With a window only what belongs to that replay is carried.
+    """
     began_s = neighbours.clock.monotonic_s()
     with signals.cycle(plan.name) as traceparent:
         with signals.step(plan.name, "fetch"):
-            batch = await neighbours.source.fetch(plan.ref, plan.batch_size)
-        signals.fetched(plan.name, batch)
+            page = await neighbours.source.fetch(plan.ref, plan.batch_size)
+        signals.fetched(plan.name, page)
+        batch = cut(page, window)
 
         with signals.step(plan.name, "decide"):
-            decision = decide(batch, plan, generation, memory.refused, traceparent)
-            poison = watched_for_poison(plan, memory.poison, batch, decision)
+            decision = decide(batch.batch, plan, generation, memory.refused, traceparent)
+            poison = watched_for_poison(plan, memory.poison, batch.batch, decision)
 
         with signals.step(plan.name, "skip"):
             done_before = await marked_before(plan, decision, memory, neighbours, signals)
@@ -90,29 +122,64 @@ async def run_cycle(
             sending.answered(receipts)
         signals.published(plan.name, to_send, receipts)
 
-        verdict = settle(batch, decision.deliveries, done_before, receipts)
+        verdict = settle(batch.batch, decision.deliveries, done_before, receipts)
         remember(memory, receipts)
         with signals.step(plan.name, "mark"):
             await mark(plan, verdict.marks, memory, neighbours, signals)
 
-        match verdict:
-            case Held():
-                raise why_held(verdict, to_send)
-            case Settled():
-                advanced = bool(batch.results or batch.filtered)
-                if advanced:
-                    with signals.step(plan.name, "advance"):
-                        await neighbours.source.advance(plan.ref, verdict)
-            case never:
-                assert_never(never)
-
-        memory.poison = poison
-        memory.refused.clear()
-        if advanced:
+        carried = Carried(
+            cut=batch,
+            decision=decision,
+            sent=to_send,
+            receipts=receipts,
+            poison=poison,
+            generation=generation,
+            began_s=began_s,
+        )
+        ended = await concluded(plan, carried, verdict, memory, neighbours, signals)
+        if ended.advanced or batch.is_last:
             memory.unmarked.clear()
-            took_s = neighbours.clock.monotonic_s() - began_s
-            signals.advanced(plan.name, batch, decision, len(to_send), took_s, generation)
-        return Pass(batch=batch, decision=decision, receipts=receipts, advanced=advanced)
+        return ended
+
+
+async def concluded(
+    plan: TriggerPlan,
+    carried: Carried,
+    verdict: Settled | Held,
+    memory: Memory,
+    neighbours: Neighbours,
+    signals: Signals,
+) -> Pass:
+    """The end of every pass: the position moves past what is settled, or is held by a BridgeError (I1).
+
+    Behind the last batch of a replay it is not advanced: it goes back to where it was before, once that is written
+    down. Advanced first and killed then, the replay would run on into what nobody has got yet.
+    """
+    batch = carried.cut.batch
+    match verdict:
+        case Held():
+            raise why_held(verdict, carried.sent)
+        case Settled():
+            memory.bookmark = bookmark_after(batch, memory.bookmark)
+            advanced = bool(batch.results or batch.filtered) and not carried.cut.is_last
+            if advanced:
+                with signals.step(plan.name, "advance"):
+                    await neighbours.source.advance(plan.ref, verdict)
+        case never:
+            assert_never(never)
+
+    memory.poison = carried.poison
+    memory.refused.clear()
+    if advanced or (carried.cut.is_last and batch.results):
+        took_s = neighbours.clock.monotonic_s() - carried.began_s
+        signals.advanced(plan.name, batch, carried.decision, len(carried.sent), took_s, carried.generation)
+    return Pass(
+        batch=batch,
+        decision=carried.decision,
+        receipts=tuple(carried.receipts),
+        advanced=advanced,
+        is_last=carried.cut.is_last,
+    )
 
 
 def watched_for_poison(plan: TriggerPlan, poison: PoisonWatch, batch: Batch, decision: Decision) -> PoisonWatch:

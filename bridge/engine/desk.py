@@ -10,7 +10,7 @@ from bridge.domain.census import Census
 from bridge.domain.commands import CONFLICT, Command, lost
 from bridge.domain.model import TriggerName
 from bridge.domain.plan import TriggerPlan
-from bridge.domain.replay import would_skip
+from bridge.domain.replay import why_not_cancelled, would_skip
 from bridge.domain.standing import Reset, Standing
 from bridge.domain.status import Status
 from bridge.engine.cycle import Neighbours
@@ -21,7 +21,19 @@ class UnknownTriggerError(LookupError):
 
 
 class ConflictError(Exception):
-    """What was asked for does not go together with what is under way."""
+    """What was asked for does not go together with what is under way, or has been."""
+
+
+class UnknownResetError(LookupError):
+    """The trigger has no reset of that id."""
+
+
+class UnfitResetError(Exception):
+    """A reset that can never be done as it is written; the words say why."""
+
+
+class OtherResetError(Exception):
+    """The id, made of an idempotency key, is of a reset that was asked for in other words."""
 
 
 class WouldSkipError(Exception):
@@ -38,8 +50,40 @@ class Seen:
     owner: str
 
 
+def check_fit(plan: TriggerPlan, reset: Reset, known: Reset | None) -> None:
+    """Refuse what can never be done: `known` is the reset of the same id, if there is one.
+
+    Raises UnfitResetError or OtherResetError.
+    """
+    if known is not None:
+        if not known.asks_for_the_same(reset):
+            raise OtherResetError(f"reset {reset.id} was asked for with other words under the same key")
+        return
+    if reset.until is not None and reset.until <= reset.to_comment_created_at:
+        raise UnfitResetError("until is not later than to_comment_created_at: there is nothing between them")
+    why_not = plan.why_not_prefixed(reset.topic_prefix) if reset.topic_prefix else ""
+    if why_not:
+        raise UnfitResetError(why_not)
+
+
+def check_cancel(standing: Standing, name: TriggerName, reset_id: str) -> None:
+    """Raises UnknownResetError, and ConflictError where it is too late."""
+    reset = standing.reset_of(reset_id)
+    if reset is None:
+        raise UnknownResetError(name, reset_id)
+    if why_not := why_not_cancelled(reset):
+        raise ConflictError(why_not)
+
+
+def settled_cancel(standing: Standing, name: TriggerName, reset_id: str) -> Reset:
+    """The reset that was called off; raises ConflictError where it was over by then."""
+    check_cancel(standing, name, reset_id)
+    return next(known for known in standing.resets if known.id == reset_id)
+
+
 async def refuse_to_skip(plan: TriggerPlan, standing: Standing, reset: Reset, neighbours: Neighbours) -> None:
-    """Raises WouldSkipError for a new forward reset without `allow_skip`, and what a fetch raises."""
+    """Raises as `check_fit`, as a fetch, and WouldSkipError for a new forward reset without `allow_skip`."""
+    check_fit(plan, reset, standing.reset_of(reset.id))
     if reset.allow_skip or any(known.id == reset.id for known in standing.resets):
         return
     pending = await neighbours.source.fetch(plan.ref, plan.batch_size)
@@ -63,6 +107,8 @@ def told_of(command: Command) -> dict[str, object]:
         told["reason"] = command.reason
     if command.reset:
         told |= {"reset": command.reset.id, "to": command.reset.to_comment_created_at.isoformat()}
+    if command.reset_id:
+        told["reset"] = command.reset_id
     return told
 
 
@@ -113,7 +159,15 @@ class Desk(Protocol):
     async def reset(self, name: TriggerName, reset: Reset) -> Reset:
         """Durable before it returns; one of a known id is that one.
 
-        Raises UnknownTriggerError, ConflictError while another is under way, WouldSkipError, and what a fetch raises.
+        Raises UnknownTriggerError, UnfitResetError, OtherResetError for a known id with other wishes, ConflictError
+        while another is under way, WouldSkipError, and what a fetch raises.
+        """
+        ...
+
+    async def cancel_reset(self, name: TriggerName, reset_id: str, by: str) -> Reset:
+        """Durable before it returns; carried out by the worker. One that is called off already is that one.
+
+        Raises UnknownTriggerError, UnknownResetError, and ConflictError where it is too late.
         """
         ...
 

@@ -7,45 +7,54 @@ from typing import assert_never
 
 from bridge.domain.errors import Refused, StopTrigger
 from bridge.domain.model import TriggerRef
-from bridge.domain.replay import Step, failed, in_phase, next_step, released
+from bridge.domain.replay import Step, failed, held_at, in_phase, next_step, released, returned
+from bridge.domain.settle import settled_before
 from bridge.domain.standing import Reset, ResetPhase
+from bridge.engine.cycle import Memory
 from bridge.engine.keeper import Keeper
 from bridge.ports import Clock, Source
 from bridge.signals import Signals
 
+WORKS_ON = (Step.NOTHING, Step.LEARN_POSITION, Step.REPLAY)
+"""Steps that are a pass of the worker, or none."""
 
-async def reconcile(ref: TriggerRef, keeper: Keeper, source: Source, clock: Clock, signals: Signals) -> None:
+
+async def reconcile(
+    ref: TriggerRef, keeper: Keeper, memory: Memory, source: Source, clock: Clock, signals: Signals
+) -> None:
     """Bring an open reset to where the worker may run again; does nothing where none is open.
 
     Called by the trigger's own worker between two passes, so that no pass is in flight while the position and the
     generation do not belong together (I3, I6). Raises a BridgeError where a neighbour is out: called again later, it
-    goes on from what is written down. Resetting the platform twice to one instant is one reset.
+    goes on from what is written down. Moving the position twice to one place is moving it once.
     """
-    while True:
+    while (step := next_step(keeper.standing, memory.bookmark)) not in WORKS_ON:
         reset = keeper.standing.open_reset
-        step = next_step(keeper.standing)
-        if reset is None or step in (Step.NOTHING, Step.REPLAY):
-            return
         with signals.reset_step(step.value):
-            await _take(step, ref, keeper, source, clock)
-        _tell(reset, keeper, signals)
+            await _take(step, ref, keeper, memory, source, clock)
+        if reset is not None:
+            tell(reset, keeper, signals)
 
 
-async def _take(step: Step, ref: TriggerRef, keeper: Keeper, source: Source, clock: Clock) -> None:
+async def _take(step: Step, ref: TriggerRef, keeper: Keeper, memory: Memory, source: Source, clock: Clock) -> None:
     match step:
-        case Step.NOTHING | Step.REPLAY:
-            pass
         case Step.HOLD:
-            await keeper.change(partial(in_phase, phase=ResetPhase.HOLDING))
+            await keeper.change(partial(held_at, bookmark=memory.bookmark))
         case Step.BEGIN:
             await keeper.change(partial(in_phase, phase=ResetPhase.RESETTING))
         case Step.RESET_PLATFORM:
-            await _reset_platform(ref, keeper, source, clock)
+            await _reset_platform(ref, keeper, memory, source, clock)
+        case Step.TURN_BACK:
+            await keeper.change(partial(in_phase, phase=ResetPhase.RETURNING))
+        case Step.RETURN:
+            await _return(ref, keeper, memory, source, clock)
+        case Step.NOTHING | Step.LEARN_POSITION | Step.REPLAY:
+            return
         case never:
             assert_never(never)
 
 
-async def _reset_platform(ref: TriggerRef, keeper: Keeper, source: Source, clock: Clock) -> None:
+async def _reset_platform(ref: TriggerRef, keeper: Keeper, memory: Memory, source: Source, clock: Clock) -> None:
     reset = keeper.standing.open_reset
     if reset is None:
         return
@@ -54,9 +63,29 @@ async def _reset_platform(ref: TriggerRef, keeper: Keeper, source: Source, clock
     except (Refused, StopTrigger) as refused:
         await keeper.change(partial(failed, error=f"{refused.code}: {refused}", now=clock.now()))
         return
+    memory.bookmark = None
     await keeper.change(partial(released, now=clock.now()))
 
 
-def _tell(before: Reset, keeper: Keeper, signals: Signals) -> None:
-    moved = next(reset for reset in keeper.standing.resets if reset.id == before.id)
-    signals.reset_moved(keeper.name, moved)
+async def _return(ref: TriggerRef, keeper: Keeper, memory: Memory, source: Source, clock: Clock) -> None:
+    """To where the trigger stood before, and in one change with the letting go: the next generation (I3)."""
+    reset = keeper.standing.open_reset
+    if reset is None or reset.saved is None:
+        sentence = "lost_place: where the trigger stood before is not written down"
+        await keeper.change(partial(returned, now=clock.now(), error=sentence))
+        return
+    memory.bookmark = None
+    try:
+        await source.advance(ref, settled_before(reset.saved))
+    except (Refused, StopTrigger) as refused:
+        await keeper.change(partial(returned, now=clock.now(), error=f"{refused.code}: {refused}"))
+        return
+    await keeper.change(partial(returned, now=clock.now()))
+    memory.bookmark = reset.saved
+
+
+def tell(before: Reset, keeper: Keeper, signals: Signals) -> None:
+    """Say where a reset has got to, if it has moved."""
+    moved = keeper.standing.reset_of(before.id)
+    if moved is not None and moved.phase is not before.phase:
+        signals.reset_moved(keeper.name, moved)

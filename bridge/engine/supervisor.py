@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from uuid import uuid4
 
@@ -18,7 +19,17 @@ from bridge.domain.standing import Reset, Standing
 from bridge.domain.status import Status
 from bridge.engine.crew import Crew, Tie
 from bridge.engine.cycle import Neighbours
-from bridge.engine.desk import ConflictError, Past, Seen, UnknownTriggerError, refuse_to_skip, settled_reset, told_of
+from bridge.engine.desk import (
+    ConflictError,
+    Past,
+    Seen,
+    UnknownTriggerError,
+    check_cancel,
+    refuse_to_skip,
+    settled_cancel,
+    settled_reset,
+    told_of,
+)
 from bridge.engine.worker import Worker
 from bridge.ports import StateStore
 from bridge.signals import Signals
@@ -120,8 +131,7 @@ class Supervisor:
     async def reset(self, name: TriggerName, reset: Reset) -> Reset:
         """Write the wish down; the trigger's worker carries it out (see engine.reset). One of a known id is that one.
 
-        Raises ConflictError while another is under way, WouldSkipError for a forward one without `allow_skip`, and
-        what a fetch raises.
+        Raises as the desk says.
         """
         worker = self.worker(name)
         await refuse_to_skip(worker.plan, worker.keeper.standing, reset, self._neighbours)
@@ -130,6 +140,14 @@ class Supervisor:
         standing = await self._obey(self._command(name, Verb.RESET, reset.requested_by, reset.reason, reset))
         worker.wake()
         return settled_reset(standing, reset.id)
+
+    async def cancel_reset(self, name: TriggerName, reset_id: str, by: str) -> Reset:
+        """As the desk says. The pass in flight ends first."""
+        worker = self.worker(name)
+        check_cancel(worker.keeper.standing, name, reset_id)
+        standing = await self._obey(replace(self._command(name, Verb.CANCEL_RESET, by), reset_id=reset_id))
+        worker.wake()
+        return settled_cancel(standing, name, reset_id)
 
     async def history(self, name: TriggerName, last: int) -> Sequence[Past]:
         """As the desk says; without a control topic they are kept as long as the process lives."""

@@ -12,18 +12,36 @@ from bridge.domain.census import Census
 from bridge.domain.errors import Blocked, BridgeError, Retry, StopTrigger, Throttled
 from bridge.domain.plan import DeliveryMode, TriggerPlan
 from bridge.domain.progress import held, passed
-from bridge.domain.replay import replayed
+from bridge.domain.replay import Step, next_step, replayed
 from bridge.domain.standing import ResetPhase
 from bridge.domain.status import State, Status
+from bridge.domain.window import window_of
 from bridge.engine.atomic_cycle import run_atomic_cycle
 from bridge.engine.cycle import Memory, Neighbours, Pass, run_cycle
 from bridge.engine.guard import Leaving
 from bridge.engine.keeper import Keeper
-from bridge.engine.reset import reconcile
+from bridge.engine.reset import reconcile, tell
 from bridge.signals import Signals
 
 STAND_BY_S = 30.0
 """A worker that stands by is woken by commands; it turns now and then all the same, for liveness to see."""
+
+MARK_AGAIN_S = 1.0
+
+
+class PrefixedPlan:
+    """The plan of a replay to other topics, compiled once for all of its passes."""
+
+    def __init__(self) -> None:
+        self._made: tuple[TriggerPlan, str, TriggerPlan] | None = None
+
+    def of(self, plan: TriggerPlan, prefix: str) -> TriggerPlan:
+        """The plan itself without a prefix."""
+        if not prefix:
+            return plan
+        if self._made is None or self._made[0] is not plan or self._made[1] != prefix:
+            self._made = (plan, prefix, plan.on_topics_with(prefix))
+        return self._made[2]
 
 
 class Worker:
@@ -50,11 +68,14 @@ class Worker:
         self._memory = Memory()
         self._wake = asyncio.Event()
         self._stopping = False
+        self._for_good = False
         self._halted: StopTrigger | None = None
+        self._prefixed = PrefixedPlan()
 
-    def stop(self) -> None:
+    def stop(self, *, for_good: bool = False) -> None:
         """Let `run` end after the pass in flight; rests and back-offs are cut short. What is remembered is kept."""
         self._stopping = True
+        self._for_good = for_good
         self._wake.set()
 
     async def leave(self) -> None:
@@ -82,7 +103,7 @@ class Worker:
     def resume(self) -> None:
         """Try again after a loud stop; what made it stop is counted afresh."""
         self._halted = None
-        self._memory = Memory(unmarked=self._memory.unmarked)
+        self._memory = Memory(unmarked=self._memory.unmarked, bookmark=self._memory.bookmark)
         self._wake.set()
 
     async def run(self) -> None:
@@ -92,6 +113,24 @@ class Worker:
             wait_s = await self._turn()
             if wait_s:
                 await self._clock.wait(self._wake, wait_s)
+        await self._mark_the_rest()
+
+    async def _mark_the_rest(self) -> None:
+        """What was acked while the ledger was out is sent twice unless it is marked before the memory goes (I5).
+
+        Where the worker ends for good it is tried until whoever stops it cuts it off, otherwise once: others wait.
+        """
+        failures = 0
+        while self._memory.unmarked:
+            try:
+                await self._neighbours.ledger.mark(self.plan.ref, list(self._memory.unmarked))
+                self._memory.unmarked.clear()
+            except Retry as outage:
+                failures += 1
+                self._signals.failed(self.plan.name, outage, failures, MARK_AGAIN_S)
+                if not self._for_good:
+                    return
+                await self._clock.sleep(MARK_AGAIN_S)
 
     async def _turn(self) -> float:
         """One turn of the loop; seconds to rest after it."""
@@ -111,7 +150,10 @@ class Worker:
         return self._halted is None and self.keeper.standing.pause is None
 
     async def _stand_by(self) -> float:
-        """Paused or stopped loudly. A reset is carried out all the same; it stays paused behind it."""
+        """Paused or stopped loudly. A reset is carried out all the same, but for its replay; it stays paused behind it.
+
+        One with an end waits where nobody knows yet where the trigger stands: a pass would have to tell.
+        """
         await self._reconcile()
         pause = self.keeper.standing.pause
         if self._halted is not None:
@@ -125,24 +167,28 @@ class Worker:
         reset = self.keeper.standing.open_reset
         if reset is None:
             return
-        if reset.phase.holds_the_worker:
+        if next_step(self.keeper.standing, self._memory.bookmark) not in (Step.LEARN_POSITION, Step.REPLAY):
             self._enter(State.RESETTING, f"reset {reset.id} to {reset.to_comment_created_at.isoformat()}")
+            source = self._neighbours.source
             with self._signals.resetting(self.plan.name, reset.id):
-                await reconcile(self.plan.ref, self.keeper, self._neighbours.source, self._clock, self._signals)
+                await reconcile(self.plan.ref, self.keeper, self._memory, source, self._clock, self._signals)
 
     async def _work(self) -> float:
         await self._reconcile()
         if self.plan.delivery is not DeliveryMode.EXACTLY_ONCE:
             await self._let_go()
         standing = self.keeper.standing
-        replaying = standing.open_reset is not None
-        self._enter(State.REPLAYING if replaying else State.RUNNING, "")
+        replay = standing.open_reset
+        is_replaying = replay is not None and replay.phase is ResetPhase.REPLAYING
+        self._enter(State.REPLAYING if is_replaying else State.RUNNING, "")
         self.status = replace(self.status, generation=standing.generation)
-        run_pass = run_atomic_cycle if self.plan.delivery is DeliveryMode.EXACTLY_ONCE else run_cycle
-        done = await run_pass(self.plan, standing.generation, self._memory, self._neighbours, self._signals)
+        plan = self._prefixed.of(self.plan, replay.topic_prefix if replay and is_replaying else "")
+        run_pass = run_atomic_cycle if plan.delivery is DeliveryMode.EXACTLY_ONCE else run_cycle
+        window = window_of(standing)
+        done = await run_pass(plan, standing.generation, self._memory, self._neighbours, self._signals, window)
         self.status = passed(self.status, done.batch, done.decision, done.receipts, self._clock.now())
         self.census.count(done.batch)
-        if replaying:
+        if is_replaying:
             await self._count_replay(done)
         return self._rest(done)
 
@@ -153,16 +199,17 @@ class Worker:
             await self._neighbours.transactions.release(self.plan.name)
 
     async def _count_replay(self, done: Pass) -> None:
+        before = self.keeper.standing.open_reset
         now = self._clock.now()
-        standing = await self.keeper.change(lambda standing: replayed(standing, done.batch, now))
-        ended = standing.resets[-1]
-        if ended.phase is ResetPhase.DONE:
-            self._signals.reset_moved(self.plan.name, ended)
+        await self.keeper.change(lambda standing: replayed(standing, done.batch, now, is_last=done.is_last))
+        if before is not None:
+            tell(before, self.keeper, self._signals)
 
     def _rest(self, done: Pass) -> float:
         """At once while more may wait, else the poll interval (D8a). Without an end marker an empty page is the end."""
         waiting = done.advanced and not done.batch.is_end
-        if waiting:
+        reset = self.keeper.standing.open_reset
+        if waiting or (reset is not None and reset.phase.holds_the_worker):
             return 0.0
         self._enter(State.IDLE, "")
         wait_s = poll_wait_s(self.plan.poll_interval_s, self._random())

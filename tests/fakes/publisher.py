@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict, deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from aiokafka.partitioner import murmur2
@@ -24,6 +24,7 @@ class Appended:
     delivery: Delivery
     partition: int
     offset: int
+    at_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +48,16 @@ class FakePublisher:
     keeps a call from its end: what it appended is appended, and a call cancelled there does not tell.
     """
 
-    def __init__(self, *, partitions: int = PARTITIONS, record_bytes_max: int = RECORD_BYTES_MAX) -> None:
+    def __init__(
+        self,
+        *,
+        partitions: int = PARTITIONS,
+        record_bytes_max: int = RECORD_BYTES_MAX,
+        now_ms: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._partitions: defaultdict[str, int] = defaultdict(lambda: partitions)
         self._record_bytes_max = record_bytes_max
+        self._now_ms = now_ms
         self._blocked: dict[str, str] = {}
         self._faults: deque[Fault] = deque()
         self._out: BridgeError | None = None
@@ -136,7 +144,7 @@ class FakePublisher:
     def _append(self, delivery: Delivery, partition: int) -> Receipt:
         offset = self._ends[delivery.topic, partition]
         self._ends[delivery.topic, partition] += 1
-        self.log.append(Appended(delivery=delivery, partition=partition, offset=offset))
+        self.log.append(Appended(delivery=delivery, partition=partition, offset=offset, at_ms=self._now_ms()))
         return Receipt(
             mark=delivery.mark, outcome=Outcome.ACKED, topic=delivery.topic, partition=partition, offset=offset
         )

@@ -115,7 +115,21 @@ class LostMark:
     trigger: str
 
 
-Event: TypeAlias = Uploaded | Fetched | Advanced | ResetDone | Published | Killed | Outage | UnknownReceipt | LostMark
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zombie:
+    """Between two times, work of a process that was dead or had lost the trigger could still take effect.
+
+    Its bytes lay in a broker that stood still, or it slept and woke up behind a take-over: nobody can call that back.
+    """
+
+    at_ms: float
+    until_ms: float
+    trigger: str
+
+
+Event: TypeAlias = (
+    Uploaded | Fetched | Advanced | ResetDone | Published | Killed | Outage | UnknownReceipt | LostMark | Zombie
+)
 History: TypeAlias = Sequence[Event]
 """In the order of the platform's log as far as the platform logged it; records of the topics in any order."""
 

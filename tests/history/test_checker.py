@@ -26,6 +26,7 @@ from tests.history.events import (
     Published,
     ResetDone,
     UnknownReceipt,
+    Zombie,
 )
 from tests.history.simulate import TRIGGER, Run, Simulation
 from tests.history.timeline import BadHarnessError
@@ -163,6 +164,28 @@ def test_a_repeat_after_the_advance_is_found_whatever_else_happened(dice: Random
     again = replace(twice, offset=twice.offset + 1000, append_time_ms=end_ms)
     excuse = Killed(at_ms=end_ms - 5, who=Part.BRIDGE)
     assert "repeated_after_advance" in verdict_of(run, [*run.events, excuse, again]).codes
+
+
+@settings(max_examples=100, deadline=None)
+@given(dice=DICE, off_ms=st.sampled_from([-20, 0, 20]))
+def test_only_while_a_zombie_was_at_work_may_a_repeat_follow_the_advance(dice: Random, off_ms: int) -> None:
+    """I5: and it excuses nothing before or behind it."""
+    run = simulated(dice, trouble=0)
+    twice = chosen(dice, of_kind(run.events, Published))
+    end_ms = max(event.at_ms for event in of_kind(run.events, Advanced)) + 100
+    again = replace(twice, offset=twice.offset + 1000, append_time_ms=int(end_ms))
+    zombie = Zombie(at_ms=end_ms + off_ms - 5, until_ms=end_ms + off_ms + 5, trigger=TRIGGER)
+    verdict = verdict_of(run, [*run.events, zombie, again])
+    assert bool(verdict.violations) is bool(off_ms), verdict.explained()
+
+
+@settings(max_examples=50, deadline=None)
+@given(dice=DICE)
+def test_a_zombie_does_not_excuse_a_loss(dice: Random) -> None:
+    run = simulated(dice, trouble=0)
+    lost = chosen(dice, sole(run.events))
+    zombie = Zombie(at_ms=0, until_ms=float("inf"), trigger=TRIGGER)
+    assert "lost" in verdict_of(run, [zombie, *(each for each in run.events if each is not lost)]).codes
 
 
 @settings(max_examples=100, deadline=None)

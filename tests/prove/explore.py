@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
+from itertools import islice, product
 from random import Random
 
 from tests.prove.faults import Fault, Schedule
 from tests.prove.run import Scenario, outcome_of
 
-ANYWHERE = (Fault.STOP, Fault.ERROR)
+ANYWHERE = (Fault.STOP, Fault.ERROR, Fault.DELAY)
 LATE = tuple(fault for fault in Fault if fault.is_late)
 FREEZES = tuple(fault for fault in Fault if fault.is_freeze)
+STRAGGLERS = tuple(fault for fault in Fault if fault.is_straggler)
+OUTAGES = tuple(fault for fault in Fault if fault.is_outage)
+AT = {
+    "fetch": (Fault.REPEAT,),
+    "advance": (Fault.REPEAT, *LATE),
+    "reset": (Fault.REPEAT, *LATE),
+}
+AT_LEAST = {
+    "append": (Fault.REFUSE, Fault.LOSE, *LATE, *STRAGGLERS),
+    "mark": LATE,
+    "marked?": OUTAGES,
+    "answers": OUTAGES,
+}
+"""Also, where a record goes without a transaction. In one, the broker takes a record or the transaction fails."""
 TAKE_OVER_POINTS_MAX = 16
 TAIL = 1.4
 """A run that was struck is longer: the second fault of a pair may lie beyond the end of a sound one."""
@@ -19,12 +33,10 @@ TAIL = 1.4
 
 def faults_at(scenario: Scenario, step: str) -> tuple[Fault, ...]:
     """What can happen at a point."""
-    faults: tuple[Fault, ...] = ANYWHERE
-    if step == "fetch":
-        faults += (Fault.REPEAT,)
-    if step in ("advance", "reset"):
-        faults += LATE
-    if scenario is Scenario.TWO_PROCESSES:
+    faults = ANYWHERE + AT.get(step, ())
+    if not scenario.is_once:
+        faults += (Fault.FLUSH, *(AT_LEAST.get(step, ())))
+    if scenario.has_two:
         faults += FREEZES
     return faults
 
@@ -41,7 +53,7 @@ def exhaustive(scenario: Scenario, trace: list[str]) -> Iterator[Schedule]:
     for point, step in enumerate(trace):
         for fault in faults_at(scenario, step):
             yield {point: fault}
-    if scenario is Scenario.TWO_PROCESSES:
+    if scenario is Scenario.ONCE_TWO:
         yield from struck_take_overs(trace)
 
 
@@ -54,14 +66,26 @@ def struck_take_overs(trace: list[str]) -> Iterator[Schedule]:
 
 
 def pairs(scenario: Scenario, trace: list[str], dice: Random) -> Iterator[Schedule]:
-    """Two faults a run, for ever. A kind that does not fit the step it meets does nothing there.
+    """Two faults a run, for ever. One that does nothing at the step it would meet strikes the next it fits.
 
     One process at most is frozen, and then none dies: a third is more than the model says anything about.
     """
-    kinds = [*ANYWHERE * 4, Fault.REPEAT, *LATE]
+    places = {fault: [at for at, step in enumerate(trace) if fault in faults_at(scenario, step)] for fault in Fault}
+    kinds = [fault for fault, found in places.items() if found and not fault.is_freeze]
     while True:
         first, second = sorted(dice.sample(range(int(len(trace) * TAIL)), 2))
         schedule = {first: dice.choice(kinds), second: dice.choice(kinds)}
-        if scenario is Scenario.TWO_PROCESSES:
-            schedule = {first: dice.choice([*FREEZES, Fault.ERROR]), second: dice.choice([Fault.ERROR, *LATE])}
-        yield schedule
+        if scenario.has_two:
+            gentle = [kind for kind in kinds if kind is not Fault.STOP and not kind.is_straggler]
+            schedule = {first: dice.choice([*FREEZES, *gentle]), second: dice.choice(gentle)}
+        yield fitted(schedule, places)
+
+
+def pairs_by_seed(scenario: Scenario, trace: list[str], seed: int, count: int) -> Iterator[Schedule]:
+    """The first so many of them."""
+    return islice(pairs(scenario, trace, Random(seed)), count)
+
+
+def fitted(schedule: Schedule, places: dict[Fault, list[int]]) -> Schedule:
+    """Each fault moved to the next point where it can do something in a sound run; a guess for the second one."""
+    return {next((at for at in places[fault] if at >= point), point): fault for point, fault in schedule.items()}

@@ -9,6 +9,11 @@ from enum import Enum
 from typing import TypeAlias
 
 from bridge.domain.errors import Retry
+from tests.fakes.clock import FakeClock
+
+DELAY_S = 45.0
+TO_PLATFORM = "platform:"
+"""What late effects on the platform are named by, from the front."""
 
 
 class Fault(Enum):
@@ -18,8 +23,10 @@ class Fault(Enum):
     """SIGKILL: nothing of the process happens after it; the next one starts with nothing but what is outside."""
     ERROR = "error"
     """An error: before an effect the request was lost, behind it the answer."""
+    DELAY = "delay"
+    """The answer takes most of a minute, and comes."""
     REPEAT = "repeat"
-    """A fetch that gives the page before once more."""
+    """A fetch that gives the page before once more, another request that takes effect twice."""
     LATE_1 = "late1"
     LATE_4 = "late4"
     LATE_9 = "late9"
@@ -31,10 +38,23 @@ class Fault(Enum):
     FREEZE_8 = "freeze8"
     FREEZE_20 = "freeze20"
     """SIGSTOP: another process takes over, and so many points later the frozen one goes on as if nothing had been."""
+    REFUSE = "refuse"
+    """The broker refuses a record."""
+    LOSE = "lose"
+    """A record is appended and its answer is lost."""
+    STRAGGLE_2 = "straggle2"
+    STRAGGLE_9 = "straggle9"
+    STRAGGLE_25 = "straggle25"
+    """SIGKILL with a record on the wire, which a slow broker appends so many points later."""
+    FLUSH = "flush"
+    """The ledger forgets everything."""
+    OUT_3 = "out3"
+    OUT_15 = "out15"
+    """The ledger does not answer for so many points."""
 
     @property
     def points(self) -> int:
-        """How much later, for those that say so."""
+        """How much later, or how long, for those that say so."""
         return int("".join(each for each in self.value if each.isdigit()) or 0)
 
     @property
@@ -44,6 +64,14 @@ class Fault(Enum):
     @property
     def is_freeze(self) -> bool:
         return self.value.startswith("freeze")
+
+    @property
+    def is_straggler(self) -> bool:
+        return self.value.startswith("straggle")
+
+    @property
+    def is_outage(self) -> bool:
+        return self.value.startswith("out")
 
 
 Schedule: TypeAlias = Mapping[int, Fault]
@@ -63,9 +91,15 @@ def read(text: str) -> Schedule:
 
 @dataclass(slots=True)
 class Points:
-    """Counts the points of a run over all its processes, and says what happens at each."""
+    """Counts the points of a run over all its processes, and says what happens at each.
+
+    A process that was frozen ends `zombie_points` after it went on, as one does that learns it has lost its trigger;
+    0 for never.
+    """
 
     schedule: Schedule
+    clock: FakeClock
+    zombie_points: int = 0
     passed: int = 0
     trace: list[str] = field(default_factory=list)
     _late: list[tuple[int, str, Callable[[], Awaitable[None]]]] = field(default_factory=list)
@@ -78,24 +112,35 @@ class Points:
         number = self.passed
         self.passed += 1
         self.trace.append(step)
-        await self._due()
-        fault = self.schedule.get(number)
-        if fault is Fault.STOP:
-            process.died.set()
+        if self._late or self._thaws:
+            await self._due()
             await process.stays_if_dead()
+        fault = self.schedule.get(number)
+        if fault is None:
+            return None
+        if fault is Fault.STOP:
+            await self.kill(process)
         if fault is Fault.ERROR:
             raise Retry("struck", code="struck")
-        if fault is not None and fault.is_freeze:
+        if fault is Fault.DELAY:
+            await self.clock.sleep(DELAY_S)
+            await process.stays_if_dead()
+        if fault.is_freeze:
             await self._freeze(process, fault)
         return fault
 
-    def later(self, fault: Fault, what: str, effect: Callable[[], Awaitable[None]]) -> None:
-        """Let an effect come when so many points more have passed."""
-        self._late.append((self.passed + fault.points, what, effect))
+    async def kill(self, process: Process) -> None:
+        """Its end; does not return to one of its own tasks."""
+        process.die()
+        await process.stays_if_dead()
 
-    def forget_late_but(self, what: str) -> None:
-        """Nothing else that is under way will arrive."""
-        self._late = [each for each in self._late if each[1] == what]
+    def later(self, points: int, what: str, effect: Callable[[], Awaitable[None]]) -> None:
+        """Let an effect come when so many points more have passed."""
+        self._late.append((self.passed + points, what, effect))
+
+    def forget_late_but(self, kept: str) -> None:
+        """Nothing else that is under way to the platform will arrive."""
+        self._late = [each for each in self._late if each[1] == kept or not each[1].startswith(TO_PLATFORM)]
 
     async def land(self) -> bool:
         """Let everything late come now, and everything frozen go on; whether there was anything."""
@@ -121,21 +166,50 @@ class Points:
     async def _freeze(self, process: Process, fault: Fault) -> None:
         thaw = asyncio.Event()
         self._thaws.append((self.passed + fault.points, thaw))
-        process.froze.set()
+        process.freeze()
         await thaw.wait()
+        process.thaw()
+        if self.zombie_points:
+
+            async def learn() -> None:
+                process.die()
+
+            self.later(self.zombie_points, "learn", learn)
 
 
 @dataclass(slots=True)
 class Process:
-    """One life of the service."""
+    """One life of the service. `tell` is called with what becomes of it: died, froze, thawed."""
 
+    number: int = 0
+    tell: Callable[[Process, str], None] = lambda process, what: None
     died: asyncio.Event = field(default_factory=asyncio.Event)
     froze: asyncio.Event = field(default_factory=asyncio.Event)
+    is_awake: bool = True
 
     @property
     def is_out(self) -> bool:
         """Somebody has to start another."""
         return self.died.is_set() or self.froze.is_set()
+
+    @property
+    def is_zombie(self) -> bool:
+        """It goes on behind a take-over."""
+        return self.froze.is_set() and self.is_awake and not self.died.is_set()
+
+    def die(self) -> None:
+        if not self.died.is_set():
+            self.died.set()
+            self.tell(self, "died")
+
+    def freeze(self) -> None:
+        self.froze.set()
+        self.is_awake = False
+        self.tell(self, "froze")
+
+    def thaw(self) -> None:
+        self.is_awake = True
+        self.tell(self, "thawed")
 
     async def stays_if_dead(self) -> None:
         """A dead process's tasks never come back; the harness clears them away."""

@@ -1,132 +1,14 @@
-"""Bugs that the exploration must find: each is a mistake somebody could make in the engine or at the broker."""
+"""Bugs that the exploration must find, each with the scenario in which it shows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from typing_extensions import override
 
-from bridge.domain.decide import decide
-from bridge.domain.delivery import Delivery, Receipt
-from bridge.domain.errors import Retry
-from bridge.domain.instant import parse_instant
-from bridge.domain.model import Batch, Generation, TriggerName, TriggerRef, created_at
-from bridge.domain.plan import TriggerPlan
-from bridge.domain.position import Position, committed_part, position_after
-from bridge.domain.settle import Settled
-from bridge.engine import atomic_cycle, worker
-from bridge.engine.cycle import Memory, Neighbours, Pass
-from bridge.signals import Signals
-from tests.fakes.transactions import FakeTransactions, Hook, State, TransactionalLog
+from tests.prove import planted_least, planted_once
 from tests.prove.run import MakeTransactions, Scenario, sound
-
-
-async def advances_first(
-    plan: TriggerPlan, generation: Generation, memory: Memory, neighbours: Neighbours, signals: Signals
-) -> Pass:
-    """The pass with its last two steps exchanged."""
-    page = await atomic_cycle.owned_page(plan, generation, memory, neighbours, signals)
-    position = memory.tenure.position if memory.tenure else None
-    committed = committed_part(page, position)
-    batch = committed or page
-    decision = decide(batch, plan, generation, memory.refused, "")
-    advanced = bool(batch.results or batch.filtered)
-    if advanced:
-        await neighbours.source.advance(plan.ref, Settled(sequence_id=batch.sequence_id, marks=()))
-    receipts: Sequence[Receipt] = ()
-    if batch.results and not committed:
-        after = position_after(batch, decision.deliveries, plan.ref, generation, position)
-        receipts = await atomic_cycle.commit(plan, decision.deliveries, after, memory, neighbours, signals)
-    return Pass(batch=batch, decision=decision, receipts=tuple(receipts), advanced=advanced)
-
-
-async def keeps_tenure(
-    plan: TriggerPlan,
-    deliveries: Sequence[Delivery],
-    after: Position,
-    memory: Memory,
-    neighbours: Neighbours,
-    signals: Signals,
-) -> Sequence[Receipt]:
-    """A commit in doubt that is taken for none: the producer and what was known before it are used again."""
-    tenure = memory.tenure
-    try:
-        return await true_commit(plan, deliveries, after, memory, neighbours, signals)
-    except Retry:
-        memory.tenure = tenure
-        raise
-
-
-true_commit = atomic_cycle.commit
-
-
-class ReusedProducers(FakeTransactions):
-    """A producer goes on after a doubt, in the transaction that is still open, and ends that with its next commit."""
-
-    @override
-    async def publish_atomically(
-        self, trigger: TriggerName, deliveries: Sequence[Delivery], position: Position
-    ) -> Sequence[Receipt]:
-        epoch = self._epochs.get(trigger)
-        try:
-            receipts = await super().publish_atomically(trigger, deliveries, position)
-        except Retry:
-            if epoch is not None:
-                self._epochs[trigger] = epoch
-            raise
-        for transaction in self.log.transactions:
-            if (transaction.trigger, transaction.epoch, transaction.state) == (trigger, epoch, State.OPEN):
-                transaction.state = State.COMMITTED
-        return receipts
-
-
-class ReadsFirst(FakeTransactions):
-    """The position is read before the owner of then is shut out."""
-
-    @override
-    async def take_over(self, trigger: TriggerName) -> Position | None:
-        position = self.log.position(trigger)
-        await super().take_over(trigger)
-        return position
-
-
-class NeverFenced(FakeTransactions):
-    """Two processes with transactional ids of their own."""
-
-    @override
-    def _refuse_if_fenced(self, trigger: TriggerName, epoch: int) -> None:
-        return
-
-
-def of_any_generation(recorded: Position | None, _: TriggerRef, __: Generation) -> Position | None:
-    """A reset that does not void the record."""
-    return recorded
-
-
-class ByTime:
-    """Whether a page was committed, told by upload times: comments of one upload share theirs (D7)."""
-
-    def __init__(self) -> None:
-        self._times = {"": ""}
-
-    def position_after(
-        self,
-        batch: Batch,
-        deliveries: Sequence[Delivery],
-        ref: TriggerRef,
-        generation: Generation,
-        before: Position | None,
-    ) -> Position:
-        self._times[batch.sequence_id] = created_at(batch.results[-1])
-        return position_after(batch, deliveries, ref, generation, before)
-
-    def committed_part(self, page: Batch, position: Position | None) -> Batch | None:
-        if position is None or not page.results:
-            return None
-        first, last = parse_instant(created_at(page.results[0])), parse_instant(self._times[position.batch_id])
-        return page if first and last and first <= last else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,48 +17,19 @@ class Bug:
 
     plant: Callable[[pytest.MonkeyPatch], None]
     transactions: MakeTransactions = sound
-    scenario: Scenario = Scenario.RESETS
-
-
-def _advance_before_commit(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(worker, "run_atomic_cycle", advances_first)
-
-
-def _reuse(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(atomic_cycle, "commit", keeps_tenure)
-
-
-def _any_generation(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(atomic_cycle, "in_force", of_any_generation)
-
-
-def _by_time(patch: pytest.MonkeyPatch) -> None:
-    times = ByTime()
-    patch.setattr(atomic_cycle, "position_after", times.position_after)
-    patch.setattr(atomic_cycle, "committed_part", times.committed_part)
+    scenario: Scenario = Scenario.ONCE_RESETS
 
 
 def _nothing(_: pytest.MonkeyPatch) -> None:
     return
 
 
-def _reused(log: TransactionalLog, hook: Hook) -> FakeTransactions:
-    return ReusedProducers(log, hook=hook)
-
-
-def _reads_first(log: TransactionalLog, hook: Hook) -> FakeTransactions:
-    return ReadsFirst(log, hook=hook)
-
-
-def _never_fenced(log: TransactionalLog, hook: Hook) -> FakeTransactions:
-    return NeverFenced(log, hook=hook)
-
-
 BUGS = {
-    "advance before commit": Bug(_advance_before_commit),
-    "a producer reused after a commit in doubt": Bug(_reuse, _reused),
-    "a record of the generation before obeyed": Bug(_any_generation),
-    "sequence ids compared by time": Bug(_by_time),
-    "the position read before the fencing": Bug(_nothing, _reads_first, Scenario.TWO_PROCESSES),
-    "no fencing": Bug(_nothing, _never_fenced, Scenario.TWO_PROCESSES),
+    "advance before commit": Bug(planted_once.advance_before_commit),
+    "a producer reused after a commit in doubt": Bug(planted_once.reuse, planted_once.reused),
+    "a record of the generation before obeyed": Bug(planted_once.any_generation),
+    "sequence ids compared by time": Bug(planted_once.by_time),
+    "the position read before the fencing": Bug(_nothing, planted_once.reads_first, Scenario.ONCE_TWO),
+    "no fencing": Bug(_nothing, planted_once.never_fenced, Scenario.ONCE_TWO),
+    **{name: Bug(plant, scenario=Scenario.LEAST_RESETS) for name, plant in planted_least.PLANTS.items()},
 }

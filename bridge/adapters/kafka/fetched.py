@@ -33,6 +33,7 @@ class LogBatch:
     writer: Writer
     is_transactional: bool
     base_sequence: int
+    base_offset: int
     next_offset: int
     records: Sequence[Any]
 
@@ -63,13 +64,21 @@ def committed_batches(fetched: Fetched) -> Iterator[LogBatch]:
                 writer=Writer(batch.producer_id, batch.producer_epoch),
                 is_transactional=batch.is_transactional,
                 base_sequence=batch.base_sequence,
+                base_offset=batch.base_offset,
                 next_offset=batch.next_offset,
                 records=list(batch),
             )
 
 
 def _empty(batch: Any) -> LogBatch:
-    return LogBatch(writer=NOBODY, is_transactional=False, base_sequence=-1, next_offset=batch.next_offset, records=())
+    return LogBatch(
+        writer=NOBODY,
+        is_transactional=False,
+        base_sequence=-1,
+        base_offset=batch.base_offset,
+        next_offset=batch.next_offset,
+        records=(),
+    )
 
 
 def _is_abort(batch: Any) -> bool:

@@ -69,6 +69,8 @@ class Scanner:
         self.open_transaction_wait_s = OPEN_TRANSACTION_WAIT_S
         self.hidden: dict[tuple[str, int], int] = {}
         """Offsets that could not be read behind somebody's open transaction, by partition."""
+        self.foreign = 0
+        """Records on the topics that no bridge wrote."""
 
     async def stretches(
         self,
@@ -116,7 +118,9 @@ class Scanner:
                         batch.is_transactional,
                         (record.value or b"") if with_values else b"",
                     )
-                    if read is not None:
+                    if read is None:
+                        self.foreign += 1
+                    else:
                         found.append(read)
             yield found
 

@@ -16,7 +16,7 @@ import msgspec
 from bridge.domain.errors import Fatal
 from bridge.domain.model import Generation, SequenceId, TriggerName
 from bridge.domain.position import Position
-from bridge.domain.standing import Pause, Place, Reset, ResetPhase, Standing
+from bridge.domain.standing import Bookmark, Pause, Place, Reset, ResetPhase, Standing
 
 VERSION = 1
 WISH = "wish"
@@ -32,6 +32,14 @@ class PauseRecord(msgspec.Struct, frozen=True):
     by: str
     at: datetime
     reason: str = ""
+
+
+class BookmarkRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """As `Bookmark`."""
+
+    batch_id: str
+    last: str = ""
+    last_at: datetime | None = None
 
 
 class ResetRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -50,6 +58,12 @@ class ResetRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     replayed: int = 0
     finished_at: datetime | None = None
     error: str = ""
+    until: datetime | None = None
+    topic_prefix: str = ""
+    saved: BookmarkRecord | None = None
+    replayed_from: datetime | None = None
+    replayed_to: datetime | None = None
+    cancelled_by: str = ""
 
 
 class PlaceRecord(msgspec.Struct, frozen=True):
@@ -171,12 +185,22 @@ def position_of(name: TriggerName, records: Iterable[StateRecord]) -> Position |
     """The last of a trigger's positions. Raises Fatal for one that cannot be read: without it batches come twice."""
     key = position_key(name)
     latest = next((record for record in reversed(list(records)) if record.key == key), None)
-    if latest is None or not latest.value:
+    return None if latest is None else position_in(latest)
+
+
+def is_of_position(record: StateRecord) -> bool:
+    """It is a position of some trigger."""
+    return record.key.rpartition(b"/")[2] == POSITION.encode()
+
+
+def position_in(record: StateRecord) -> Position | None:
+    """The position in its record; None where it was deleted. Raises Fatal for one that cannot be read."""
+    if not record.value:
         return None
     try:
-        read = msgspec.json.decode(latest.value, type=PositionRecord)
+        read = msgspec.json.decode(record.value, type=PositionRecord)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise _unreadable(latest, error) from error
+        raise _unreadable(record, error) from error
     return Position(
         trigger=read.trigger,
         generation=Generation(read.generation),
@@ -246,6 +270,12 @@ def spelled(reset: Reset) -> ResetRecord:
         replayed=reset.replayed,
         finished_at=reset.finished_at,
         error=reset.error,
+        until=reset.until,
+        topic_prefix=reset.topic_prefix,
+        saved=_spelled_bookmark(reset.saved),
+        replayed_from=reset.replayed_from,
+        replayed_to=reset.replayed_to,
+        cancelled_by=reset.cancelled_by,
     )
 
 
@@ -264,7 +294,25 @@ def read(record: ResetRecord) -> Reset:
         replayed=record.replayed,
         finished_at=record.finished_at,
         error=record.error,
+        until=record.until,
+        topic_prefix=record.topic_prefix,
+        saved=_read_bookmark(record.saved),
+        replayed_from=record.replayed_from,
+        replayed_to=record.replayed_to,
+        cancelled_by=record.cancelled_by,
     )
+
+
+def _spelled_bookmark(bookmark: Bookmark | None) -> BookmarkRecord | None:
+    return (
+        BookmarkRecord(batch_id=bookmark.batch_id, last=bookmark.last, last_at=bookmark.last_at) if bookmark else None
+    )
+
+
+def _read_bookmark(record: BookmarkRecord | None) -> Bookmark | None:
+    if record is None:
+        return None
+    return Bookmark(batch_id=SequenceId(record.batch_id), last=SequenceId(record.last), last_at=record.last_at)
 
 
 def _phase(record: ResetRecord) -> ResetPhase:

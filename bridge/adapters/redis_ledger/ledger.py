@@ -11,7 +11,7 @@ from redis.exceptions import NoScriptError
 
 from bridge.adapters.redis_ledger.connect import Argument, connect
 from bridge.adapters.redis_ledger.errors import DENIED, ERROR, READONLY, translated
-from bridge.adapters.redis_ledger.promises import Finding, findings_of, unverified
+from bridge.adapters.redis_ledger.promises import Finding, findings_of, scripts_denied, unverified
 from bridge.adapters.redis_ledger.scripts import MARK, MARKED, Script, lifetimes, ring_of
 from bridge.adapters.redis_ledger.settings import RedisSettings
 from bridge.domain.delivery import MARK_KEY_BYTES, MarkKey
@@ -20,6 +20,7 @@ from bridge.domain.model import TriggerRef
 
 IS_MARKED = ord("1")
 CLOSE_TIMEOUT_S = 5.0
+NOBODY = TriggerRef(project="", dataset="", trigger="")
 
 
 class RedisLedger:
@@ -65,6 +66,19 @@ class RedisLedger:
 
     async def findings(self) -> Sequence[Finding]:
         """What of the guarantee this Redis does not keep (D16)."""
+        return [*await self._told_by_info(), *await self._told_by_asking()]
+
+    async def _told_by_asking(self) -> Sequence[Finding]:
+        """A question for a mark that nobody has; it changes nothing."""
+        try:
+            await self.marked(NOBODY, [MarkKey(bytes(MARK_KEY_BYTES))])
+        except Retry as error:
+            if error.code == DENIED:
+                return [scripts_denied()]
+            raise
+        return []
+
+    async def _told_by_info(self) -> Sequence[Finding]:
         try:
             async with translated(self._timeout_s):
                 server = await self._connected.infos("server")

@@ -49,6 +49,17 @@ def findings_of(node: str, info: Info) -> Iterator[Finding]:
         )
 
 
+def scripts_denied() -> Finding:
+    """The one finding of a server whose user may not do what marking takes."""
+    return Finding(
+        code="ledger_denied",
+        sentence=(
+            "Redis refuses this user what marks need: allow +eval +evalsha +exists +smismember +sadd +pttl +pexpire"
+            " +unlink +time on the keys bridge:*"
+        ),
+    )
+
+
 def unverified(node: str) -> Finding:
     """The one finding of a server that does not let us ask."""
     return Finding(

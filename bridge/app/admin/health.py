@@ -13,7 +13,9 @@ from bridge.domain.status import is_stuck
 from bridge.engine.desk import Workplace
 from bridge.ports import Clock
 
-Ping = Callable[[], Awaitable[None]]
+Ping = Callable[[], Awaitable[str | None]]
+"""Raises what is wrong with a neighbour; gives another word than `ok` where nothing is and nothing was asked."""
+
 PING_TIMEOUT_S = 2.0
 
 
@@ -30,8 +32,9 @@ def health_routes(supervisor: Workplace, pings: Mapping[str, Ping], clock: Clock
     @router.get("/readyz")
     async def readyz() -> JSONResponse:
         answers = await asyncio.gather(*(_answer(ping) for ping in pings.values()))
-        parts = {"state": "ok" if supervisor.is_ready else "starting", **dict(zip(pings, answers, strict=True))}
-        ready = all(answer == "ok" for answer in parts.values())
+        state = "ok" if supervisor.is_ready else "starting"
+        parts = {"state": state, **{name: word for name, (_, word) in zip(pings, answers, strict=True)}}
+        ready = supervisor.is_ready and all(is_fine for is_fine, _ in answers)
         return JSONResponse({"status": "ok" if ready else "not_ready", "parts": parts}, 200 if ready else 503)
 
     @router.get("/metrics")
@@ -41,10 +44,9 @@ def health_routes(supervisor: Workplace, pings: Mapping[str, Ping], clock: Clock
     return router
 
 
-async def _answer(ping: Ping) -> str:
+async def _answer(ping: Ping) -> tuple[bool, str]:
     try:
         async with asyncio.timeout(PING_TIMEOUT_S):
-            await ping()
+            return True, await ping() or "ok"
     except Exception as error:  # noqa: BLE001 - whatever keeps a neighbour from answering is the answer
-        return getattr(error, "code", None) or type(error).__name__
-    return "ok"
+        return False, getattr(error, "code", None) or type(error).__name__

@@ -15,7 +15,14 @@ from starlette.exceptions import HTTPException
 from typing_extensions import override
 
 from bridge.domain.errors import BridgeError
-from bridge.engine.desk import ConflictError, UnknownTriggerError, WouldSkipError
+from bridge.engine.desk import (
+    ConflictError,
+    OtherResetError,
+    UnfitResetError,
+    UnknownResetError,
+    UnknownTriggerError,
+    WouldSkipError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -68,6 +75,7 @@ def problem(
 
 def install(app: FastAPI) -> None:
     """Every error of the API leaves as a problem."""
+    _install_of_resets(app)
 
     @app.exception_handler(UnknownTriggerError)
     async def unknown(_: Request, error: UnknownTriggerError) -> JSONResponse:
@@ -100,3 +108,17 @@ def install(app: FastAPI) -> None:
     async def defect(_: Request, __: Exception) -> JSONResponse:
         # The server logs the exception; what it says of our insides is not for the caller (I10).
         return problem(500, "internal", "a defect of the bridge, see its log")
+
+
+def _install_of_resets(app: FastAPI) -> None:
+    @app.exception_handler(UnknownResetError)
+    async def unknown_reset(_: Request, error: UnknownResetError) -> JSONResponse:
+        return problem(404, "unknown_reset", "trigger {!r} has no reset {!r}".format(*error.args))
+
+    @app.exception_handler(UnfitResetError)
+    async def unfit(_: Request, error: UnfitResetError) -> JSONResponse:
+        return problem(422, "unfit_reset", str(error))
+
+    @app.exception_handler(OtherResetError)
+    async def other(_: Request, error: OtherResetError) -> JSONResponse:
+        return problem(422, "idempotency_key_reused", str(error))

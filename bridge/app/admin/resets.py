@@ -9,10 +9,10 @@ from fastapi import APIRouter, Depends, Header, Response
 from bridge.app.admin.auth import Gate, Role
 from bridge.app.admin.lists import After, Limit, page_of
 from bridge.app.admin.parts import PREFIX, AdminParts
-from bridge.app.admin.problems import CodedError
 from bridge.app.admin.views import ResetList, ResetRequest, ResetView
 from bridge.domain.model import TriggerName
 from bridge.domain.standing import Reset
+from bridge.engine.desk import UnknownResetError
 
 
 def reset_routes(parts: AdminParts) -> APIRouter:
@@ -35,10 +35,10 @@ def _read(parts: AdminParts) -> APIRouter:
     @router.get("/triggers/{name}/resets/{reset_id}")
     async def reset(name: str, reset_id: str) -> ResetView:
         standing = parts.desk.seen(TriggerName(name)).standing
-        for known in standing.resets:
-            if known.id == reset_id:
-                return ResetView.of(name, known)
-        raise CodedError(404, "unknown_reset", f"trigger {name!r} has no reset {reset_id!r}")
+        known = standing.reset_of(reset_id)
+        if known is None:
+            raise UnknownResetError(name, reset_id)
+        return ResetView.of(name, known)
 
     return router
 
@@ -55,7 +55,7 @@ def _operate(parts: AdminParts) -> APIRouter:
         response: Response,
         idempotency_key: Annotated[str | None, Header(max_length=256)] = None,
     ) -> ResetView:
-        """The same `Idempotency-Key` gives the same reset, however often it is sent."""
+        """The same `Idempotency-Key` gives the same reset, however often it is sent; another body is refused."""
         wished = Reset(
             id=_reset_id(name, idempotency_key),
             to_comment_created_at=request.to_comment_created_at,
@@ -63,10 +63,17 @@ def _operate(parts: AdminParts) -> APIRouter:
             requested_by=by,
             reason=request.reason,
             allow_skip=request.allow_skip,
+            until=request.until,
+            topic_prefix=request.topic_prefix,
         )
         accepted = await parts.desk.reset(TriggerName(name), wished)
         response.headers["Location"] = f"{PREFIX}/triggers/{name}/resets/{accepted.id}"
         return ResetView.of(name, accepted)
+
+    @router.post("/triggers/{name}/resets/{reset_id}/cancel", status_code=202)
+    async def cancel(name: str, reset_id: str, by: operator) -> ResetView:
+        """Call it off: the trigger goes back to where it stood before. Too late where there is no way back (409)."""
+        return ResetView.of(name, await parts.desk.cancel_reset(TriggerName(name), reset_id, by))
 
     return router
 

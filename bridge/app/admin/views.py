@@ -11,6 +11,7 @@ from bridge.app.admin.history import Command
 from bridge.domain.census import Threshold
 from bridge.domain.labels import spelled
 from bridge.domain.plan import TriggerPlan
+from bridge.domain.replay import share_replayed
 from bridge.domain.standing import Reset
 from bridge.domain.status import Status
 from bridge.engine.desk import Seen
@@ -40,9 +41,17 @@ class PauseRequest(Body):
 
 
 class ResetRequest(Body):
-    """A replay from the first comment uploaded at or after `to_comment_created_at`."""
+    """A replay from the first comment uploaded at or after `to_comment_created_at`, up to, not including, `until`."""
 
     to_comment_created_at: Instant
+    until: Instant | None = Field(
+        default=None, description="The replay ends before it, and the trigger goes back to where it stood"
+    )
+    topic_prefix: str = Field(
+        default="",
+        max_length=248,
+        description="Stands before every topic of the replay; what is new goes to the usual ones afterwards",
+    )
     reason: str = Field(default="", max_length=1000)
     allow_skip: bool = Field(default=False, description="Needed where results would be passed over for good")
 
@@ -58,8 +67,13 @@ class ResetView(BaseModel):
     requested_by: str
     reason: str
     allow_skip: bool
+    until: datetime | None
+    topic_prefix: str
     generation: int | None
     replayed: int
+    share_replayed: float | None = Field(description="0 to 1, an estimate by upload times; null where there is none")
+    replayed_to: datetime | None = Field(description="Upload time of the latest result replayed")
+    cancelled_by: str
     finished_at: datetime | None
     error: str
 
@@ -75,8 +89,13 @@ class ResetView(BaseModel):
             requested_by=reset.requested_by,
             reason=reset.reason,
             allow_skip=reset.allow_skip,
+            until=reset.until,
+            topic_prefix=reset.topic_prefix,
             generation=reset.generation,
             replayed=reset.replayed,
+            share_replayed=share_replayed(reset),
+            replayed_to=reset.replayed_to,
+            cancelled_by=reset.cancelled_by,
             finished_at=reset.finished_at,
             error=reset.error,
         )

@@ -20,6 +20,7 @@ MODULES: Final = {
     "bridge.app.cli.demo": ("demo",),
     "bridge.app.cli.sandbox": ("sandbox",),
     "bridge.app.cli.platform": ("platform",),
+    "bridge.app.cli.audit": ("audit",),
 }
 """Which module has which commands. Only the one that is asked for is loaded: `check` need not wait for a web server."""
 

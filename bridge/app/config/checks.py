@@ -14,6 +14,9 @@ from bridge.domain.record import DEAD_LETTER_ROUTE, UNMATCHED_ROUTE
 ACCEPTABLE = {
     "single_replica": "topics with one replica or min.insync.replicas below 2",
     "evicting_redis": "a Redis that throws marks away when its memory is full",
+    "unclean_election": "topics whose leader may be a copy that lacks acked records",
+    "compacted_topics": "topics that keep the last record of a key only",
+    "short_retention": "topics that forget records sooner than their marks",
     "unchecked_topics": "topics whose settings we may not read",
     "unverified_redis": "a Redis that does not let us ask about its settings",
 }

@@ -15,7 +15,7 @@ from opentelemetry.sdk.resources import Resource
 from bridge import __version__
 from bridge.app.telemetry.logs import make_logger
 from bridge.app.telemetry.metrics import Joined, make_meters
-from bridge.app.telemetry.traces import Traces, make_traces
+from bridge.app.telemetry.traces import Traces, asked_for, make_traces
 from bridge.signals import Signals, Tracing
 
 CLOSE_TIMEOUT_S = 5.0
@@ -50,13 +50,14 @@ def set_up(deployment: str, brokers: str = "", env: Mapping[str, str] = os.envir
 
     `brokers` is `kafka.bootstrap_servers`. Raises Fatal where the variables ask for what is not there.
     """
+    exporting = asked_for(env)
     resource = _resource(deployment, env)
     logger = make_logger()
     joined = Joined()
     meters = make_meters(resource, joined, env)
     meter = meters.get_meter("bridge", __version__)
     dropped = meter.create_counter("bridge_spans_dropped", "", "Spans that never reached the collector, by reason")
-    traces = make_traces(resource, env, lambda spans, reason: dropped.add(spans, {"reason": reason}))
+    traces = make_traces(exporting, resource, lambda spans, reason: dropped.add(spans, {"reason": reason}))
     tracing = Tracing(
         each_record=env.get(EACH_RECORD, "true").strip().lower() != "false",
         server_address=host_of(brokers),

@@ -107,9 +107,10 @@ def make_meters(resource: Resource, joined: Joined, env: Mapping[str, str]) -> M
             f"OTEL_METRICS_EXPORTER={','.join(sorted(unknown))}: expected prometheus, otlp or none",
             code="metrics_exporter",
         )
+    exporter = _otlp(protocol(env, "METRICS")) if "otlp" in named else None
     readers: list[MetricReader] = [JoinedPrometheusReader(joined)]
-    if "otlp" in named:
-        readers.append(PeriodicExportingMetricReader(JoinedExporter(_otlp(protocol(env, "METRICS")), joined)))
+    if exporter is not None:
+        readers.append(PeriodicExportingMetricReader(JoinedExporter(exporter, joined)))
     return MeterProvider(metric_readers=readers, resource=resource, shutdown_on_exit=False)
 
 

@@ -49,13 +49,22 @@ class Traces:
     shutdown: Callable[[], None]
 
 
-def make_traces(resource: Resource, env: Mapping[str, str], dropped: Dropped) -> Traces:
-    """Raises Fatal for an exporter or a protocol that is not there."""
-    exporter = _exporter(env)
-    if exporter is None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exporting:
+    """Where spans go, and how many of them may wait and may be linked to."""
+
+    exporter: SpanExporter
+    queue_max: int
+    links_max: int
+
+
+def make_traces(exporting: Exporting | None, resource: Resource, dropped: Dropped) -> Traces:
+    """Without an exporter there are ids and nothing else."""
+    if exporting is None:
         return Traces(tracer=PassingTracer(), shutdown=lambda: None)
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False, span_limits=_limits(env))
-    provider.add_span_processor(BoundedProcessor(exporter, _number(env, "OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_MAX), dropped))
+    limits = SpanLimits(max_links=exporting.links_max)
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False, span_limits=limits)
+    provider.add_span_processor(BoundedProcessor(exporting.exporter, exporting.queue_max, dropped))
     return Traces(tracer=provider.get_tracer("bridge", __version__), shutdown=provider.shutdown)
 
 
@@ -154,7 +163,8 @@ class PassingTracer(Tracer):
             yield span
 
 
-def _exporter(env: Mapping[str, str]) -> SpanExporter | None:
+def asked_for(env: Mapping[str, str]) -> Exporting | None:
+    """What the variables name, None where they name nothing. Raises Fatal for what is not there."""
     named = env.get("OTEL_TRACES_EXPORTER", "").strip()
     endpoint = env.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or env.get("OTEL_EXPORTER_OTLP_ENDPOINT")
     disabled = env.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
@@ -162,7 +172,11 @@ def _exporter(env: Mapping[str, str]) -> SpanExporter | None:
         raise Fatal(f"OTEL_TRACES_EXPORTER={named}: expected otlp or none", code="traces_exporter")
     if disabled or named == "none" or not (named or endpoint):
         return None
-    return _otlp(protocol(env, "TRACES"))
+    return Exporting(
+        queue_max=_number(env, "OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_MAX),
+        links_max=_number(env, "OTEL_SPAN_LINK_COUNT_LIMIT", LINKS_MAX),
+        exporter=_otlp(protocol(env, "TRACES")),
+    )
 
 
 def protocol(env: Mapping[str, str], signal: str) -> str:
@@ -191,10 +205,6 @@ def grpc_exporter(module: str, name: str) -> Any:
             code="otlp_grpc_missing",
         ) from error
     return getattr(found, name)()
-
-
-def _limits(env: Mapping[str, str]) -> SpanLimits:
-    return SpanLimits(max_links=_number(env, "OTEL_SPAN_LINK_COUNT_LIMIT", LINKS_MAX))
 
 
 def _number(env: Mapping[str, str], name: str, default: int) -> int:

@@ -349,6 +349,20 @@ async def test_a_server_that_does_not_let_us_ask_is_a_finding(ledger_of: MakeLed
 
 
 @needs_redis
+async def test_a_server_that_does_not_let_us_mark_is_a_finding(ledger_of: MakeLedger, own: RedisServer) -> None:
+    """D16: said by `bridge check --online`; a running bridge shows it as a blocked trigger."""
+    async with Redis.from_url(with_password(own.url, "first")) as operator:
+        await operator.acl_setuser(
+            "reader", enabled=True, passwords="+pw", keys=["bridge:*"], commands=["+@all", "-@scripting"]
+        )
+    ledger = ledger_of(RedisSettings(url=own.url, username="reader", password="pw"))
+    (finding,) = await ledger.findings()
+    assert (finding.code, finding.accepted_by) == ("ledger_denied", "")
+    async with Redis.from_url(with_password(own.url, "first")) as operator:
+        assert await operator.keys("*") == [], "asking leaves nothing behind"
+
+
+@needs_redis
 async def test_an_evicting_redis_is_a_finding(ledger_of: MakeLedger, own: RedisServer) -> None:
     """D16."""
     ledger = ledger_of(RedisSettings(url=with_password(own.url, "first")))

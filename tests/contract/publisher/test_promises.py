@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from bridge.adapters.kafka.promises import Finding, findings
+from bridge.adapters.kafka.promises import findings
 from bridge.adapters.kafka.settings import KafkaSettings, TopicCreation
+from bridge.adapters.kafka.topic_promises import Finding, Needs
 from bridge.domain.errors import Retry
 from tests.neighbours.choice import Broker
 from tests.neighbours.topics import Topics
@@ -19,7 +20,7 @@ SETTINGS = KafkaSettings(
     publish_timeout_s=5.0,
     topics=TopicCreation(replication_factor=1),
 )
-RECORD_BYTES_MAX = 900_000
+NEEDS = Needs(record_bytes_max=900_000, key_ttl_s=3600.0)
 
 
 def a_state_topic() -> str:
@@ -28,7 +29,7 @@ def a_state_topic() -> str:
 
 async def found(kafka: Broker, *topics: str, state: str, creation: TopicCreation | None = None) -> list[Finding]:
     settings = replace(SETTINGS, bootstrap_servers=kafka.bootstrap_servers, topics=creation or SETTINGS.topics)
-    return await findings(settings, topics, record_bytes_max=RECORD_BYTES_MAX, state_topic=state)
+    return await findings(settings, topics, NEEDS, state_topic=state)
 
 
 async def test_a_missing_topic_is_found_unless_it_is_to_be_made(kafka: Broker) -> None:
@@ -88,5 +89,5 @@ async def test_asking_makes_no_topic(kafka: Broker) -> None:
 
 async def test_no_broker_is_retry() -> None:
     with pytest.raises(Retry) as refused:
-        await findings(SETTINGS, ["any"], record_bytes_max=RECORD_BYTES_MAX, state_topic=a_state_topic())
+        await findings(SETTINGS, ["any"], NEEDS, state_topic=a_state_topic())
     assert refused.value.code == "broker_unavailable"

@@ -20,6 +20,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from bridge.adapters.kafka.promises import findings
+from bridge.adapters.kafka.settings import KafkaSettings, TopicCreation
+from bridge.adapters.kafka.topic_promises import Finding, Needs
 from bridge.domain.delivery import Outcome
 from bridge.domain.errors import Blocked
 from tests.contract.publisher.conftest import KafkaWorld, MakeWorld
@@ -47,11 +50,11 @@ class Guarded:
         for done in self.admin.create_topics([NewTopic(topic, 1, 1)]).values():
             done.result(TIMEOUT_S)
 
-    def allow(self, topic: str, operation: AclOperation) -> None:
-        """Lets the bridge do that to the topic."""
+    def allow(self, name: str, operation: AclOperation, kind: ResourceType = ResourceType.TOPIC) -> None:
+        """Lets the bridge do that to the topic, or to another thing of that name."""
         right = AclBinding(
-            ResourceType.TOPIC,
-            topic,
+            kind,
+            name,
             ResourcePatternType.LITERAL,
             "User:bridge",
             "*",
@@ -103,6 +106,9 @@ def guards(ca: Path, keystore: Path) -> dict[str, str]:
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:admin;User:ANONYMOUS",
         "auto.create.topics.enable": "true",
+        # nothing here is carried in transactions: that none could be is what the checks are asked
+        "transaction.max.timeout.ms": "9000",
+        "transaction.state.log.replication.factor": "3",
     }
 
 
@@ -181,6 +187,53 @@ async def test_a_topic_that_may_be_seen_but_not_written_fails_as_blocked(guarded
     assert world.abandoned == []
     guarded.allow("read-only", AclOperation.WRITE)
     assert all_acked(await world.publisher.publish(deliveries))
+
+
+async def told(guarded: Guarded, user: str, topics: list[str], transactional_ids: list[str]) -> dict[str, Finding]:
+    """What the check says to that user, by code."""
+    settings = KafkaSettings(
+        bootstrap_servers=guarded.bootstrap_servers,
+        security_protocol="SASL_SSL",
+        sasl_mechanism="PLAIN",
+        sasl_plain_username=user,
+        sasl_plain_password=USERS[user],
+        ssl_cafile=str(guarded.ca),
+        topics=TopicCreation(replication_factor=1),
+    )
+    found = await findings(
+        settings,
+        topics,
+        Needs(record_bytes_max=900_000, key_ttl_s=60.0),
+        state_topic="bridge.checked.state",
+        transactional_ids=transactional_ids,
+    )
+    return {finding.code: finding for finding in found}
+
+
+async def test_the_check_names_every_right_that_is_missing(guarded: Guarded) -> None:
+    """D16: a table of its own, each row with its sentence."""
+    for topic in ("unseen", "unread"):
+        guarded.make(topic)
+    guarded.allow("unread", AclOperation.WRITE)
+    guarded.allow("prod.allowed", AclOperation.WRITE, ResourceType.TRANSACTIONAL_ID)
+    found = await told(guarded, "bridge", ["unseen", "unread"], ["prod.allowed", "prod.disputes"])
+    rows = {
+        "topic_not_authorized": ("unseen may not be seen", ""),
+        "topic_unchecked": ("unread may not be read: allow DescribeConfigs", "unchecked_topics"),
+        "transactional_id_not_authorized": ("prod.disputes may not be used: allow Write and Describe", ""),
+    }
+    assert {code: found[code].accepted_by for code in rows} == {code: word for code, (_, word) in rows.items()}
+    for code, (words, _) in rows.items():
+        assert words in found[code].sentence
+    assert "prod.allowed" not in found["transactional_id_not_authorized"].sentence
+
+
+async def test_the_check_names_brokers_that_can_carry_no_transaction(guarded: Guarded) -> None:
+    found = await told(guarded, "admin", [], ["prod.disputes"])
+    assert "transaction.max.timeout.ms=9000" in found["transaction_limit"].sentence
+    assert "no transaction can begin" in found["transaction_log_impossible"].sentence
+    assert found["transaction_log_impossible"].accepted_by == ""
+    assert await told(guarded, "admin", [], []) == {}
 
 
 async def test_asking_for_a_topic_makes_none_even_where_the_broker_would(guarded: Guarded, world_on: MakeWorld) -> None:

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.kafka.promises import findings
 from bridge.adapters.kafka.state_topic import state_topic
+from bridge.adapters.kafka.topic_promises import Needs
 from bridge.adapters.kafka.transactions import KafkaTransactions
 from bridge.domain.errors import Blocked, Retry
 from bridge.domain.model import Generation
@@ -140,7 +141,11 @@ async def test_a_broker_that_is_impatient_with_transactions_is_found_out(
             transactional: [
                 each.sentence
                 for each in await findings(
-                    settings, [], record_bytes_max=0, state_topic=name, transactional=transactional
+                    settings,
+                    [],
+                    Needs(record_bytes_max=0, key_ttl_s=0.0),
+                    state_topic=name,
+                    transactional_ids=["prod.disputes"] if transactional else [],
                 )
                 if each.code == "transaction_limit"
             ]

@@ -10,12 +10,18 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.trace import NoOpTracerProvider
 from prometheus_client.parser import text_string_to_metric_families
+from typing_extensions import override
 
+from bridge.adapters.redis_ledger.ledger import RedisLedger
+from bridge.adapters.redis_ledger.settings import RedisSettings
+from bridge.app.ledger_use import LedgerUse
 from bridge.app.telemetry.metrics import Joined, JoinedPrometheusReader
 from bridge.domain.errors import Retry
 from bridge.domain.model import TriggerName
+from bridge.domain.plan import DeliveryMode
 from bridge.domain.status import STUCK_AFTER_S
 from bridge.signals import Signals
+from tests.fakes.plans import a_plan
 from tests.fakes.signals import ListLogger
 from tests.unit.admin.office import fine, open_office
 from tests.unit.engine.world import World
@@ -74,6 +80,24 @@ async def test_readiness_names_the_neighbour_that_is_out() -> None:
     assert answer.status_code == 503
     parts = {"state": "ok", "kafka": "ok", "redis": "ledger_unavailable", "other": "ValueError"}
     assert answer.json() == {"status": "not_ready", "parts": parts}
+
+
+async def test_a_neighbour_that_nobody_needs_makes_nothing_unready() -> None:
+    """D5: with exactly_once alone Redis may be gone."""
+
+    class Gone(RedisLedger):
+        @override
+        async def ping(self) -> None:
+            raise Retry("redis does not answer", code="ledger_unavailable")
+
+    world = World()
+    use = LedgerUse(Gone(RedisSettings(url="redis://127.0.0.1:1/0")), [a_plan(delivery=DeliveryMode.EXACTLY_ONCE)])
+    async with open_office(world, pings={"kafka": fine, "redis": use.ping}) as office:
+        answer = await office.http.get("/readyz")
+        assert (answer.status_code, answer.json()["parts"]["redis"]) == (200, "not_needed")
+        use.follow([a_plan(delivery=DeliveryMode.EXACTLY_ONCE), a_plan(name="fees")])
+        answer = await office.http.get("/readyz")
+    assert (answer.status_code, answer.json()["parts"]["redis"]) == (503, "ledger_unavailable")
 
 
 async def test_a_service_whose_standings_are_not_read_is_not_ready() -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bridge.adapters.kafka.admin import Topic
 from bridge.adapters.kafka.settings import TopicCreation
-from bridge.adapters.kafka.state_topic import SINGLE_REPLICA, UNCHECKED_TOPICS, state_topic
+from bridge.adapters.kafka.state_topic import CLEANUP, state_topic
+from bridge.adapters.kafka.topic_promises import LIMIT, RETENTION, UNCLEAN, Needs, of_output, unchecked
 from bridge.adapters.platform.settings import Api
 from bridge.adapters.redis_ledger.promises import findings_of, unverified
 from bridge.app.config import load_config
@@ -311,7 +313,11 @@ def test_rules_can_be_had_without_secrets(tmp_path: Path) -> None:
 def test_what_can_be_accepted_is_what_the_neighbours_ask_to_have_accepted() -> None:
     evicting = {"redis_version": "7.0.0", "maxmemory_policy": "allkeys-lru", "maxmemory": 1}
     of_redis = {finding.accepted_by for finding in [*findings_of("r", evicting), unverified("r")]}
-    assert set(ACCEPTABLE) == {SINGLE_REPLICA, UNCHECKED_TOPICS} | of_redis
+    topic = Topic(error_code=0, partitions=1, replicas_min=1, is_led=True)
+    weak = {UNCLEAN: "true", CLEANUP: "compact,delete", RETENTION: "1", LIMIT: "1"}
+    found = of_output("t", topic, weak, Needs(record_bytes_max=2, key_ttl_s=1.0))
+    of_kafka = {finding.accepted_by for finding in [*found, unchecked("t")]} - {""}
+    assert set(ACCEPTABLE) == of_kafka | of_redis
 
 
 def test_no_route_leads_to_the_topic_of_the_bridge_itself(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from bridge.domain.status import State, is_stuck
 from bridge.engine.desk import ConflictError, UnknownTriggerError, WouldSkipError
 from tests.fakes.clock import START
 from tests.fakes.plans import REF, a_plan
-from tests.unit.engine.world import World, sequence
+from tests.unit.engine.world import STOP_TIMEOUT_S, World, sequence
 
 NAME = TriggerName("disputes")
 EARLY = datetime(2020, 1, 1, tzinfo=UTC)
@@ -293,6 +293,42 @@ async def test_a_pass_that_hangs_is_cut_off_at_the_limit_and_loses_nothing() -> 
         await world.clock.sleep(1)
     assert world.pending == 2
     assert world.lines.events("stop_timeout")
+
+
+async def test_what_was_acked_while_the_ledger_was_out_is_marked_before_the_end_if_it_comes_back() -> None:
+    """I5: otherwise the next process sends it again."""
+    world = World()
+    world.upload(3)
+    async with world.running() as supervisor:
+        await world.until(lambda: world.pending == 0)
+        world.ledger.fail_next("mark", times=2)
+        world.upload(2)
+        await world.until(lambda: world.worker(supervisor).status.state is State.BLOCKED)
+        world.ledger.go_down()
+        returning = asyncio.create_task(come_back_after(world, STOP_TIMEOUT_S / 2))
+    await returning
+    assert len(world.ledger.holds(REF)) == len(world.log.records) == 5
+    assert not world.lines.events("stop_timeout")
+    assert world.pending == 2
+    async with world.running():
+        await world.until(lambda: world.pending == 0)
+    assert len(world.log.records) == 5
+
+
+async def come_back_after(world: World, seconds: float) -> None:
+    await world.clock.sleep(seconds)
+    world.ledger.come_back()
+
+
+async def test_a_ledger_that_stays_out_holds_up_the_end_no_longer_than_the_limit() -> None:
+    world = World()
+    world.upload(2)
+    world.ledger.fail_next("mark", times=2)
+    async with asyncio.timeout(60), world.running() as supervisor:
+        await world.until(lambda: world.worker(supervisor).status.state is State.BLOCKED)
+        world.ledger.go_down()
+    assert world.lines.events("stop_timeout")
+    assert world.pending == 2
 
 
 async def test_a_trigger_that_leaves_the_configuration_ends_and_comes_back_with_its_standing() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.adapters.kafka.admin import Topic, in_sync_min
-from bridge.adapters.kafka.promises import _weak
+from bridge.adapters.kafka.topic_promises import of_copies
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from bridge.adapters.kafka.promises import _weak
 )
 def test_an_ack_must_stand_for_two_copies(copies: int, in_sync: str | None, codes: list[str]) -> None:
     topic = Topic(error_code=0, partitions=1, replicas_min=copies, is_led=True)
-    told = _weak("rpa.a", topic, {"min.insync.replicas": in_sync})
+    told = list(of_copies("rpa.a", topic, {"min.insync.replicas": in_sync}))
     assert [finding.code for finding in told] == codes
     assert all(finding.accepted_by == "single_replica" for finding in told)
 

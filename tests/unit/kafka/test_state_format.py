@@ -22,7 +22,7 @@ from bridge.adapters.kafka.state_format import (
 from bridge.domain.errors import Fatal
 from bridge.domain.model import Generation, SequenceId, TriggerName
 from bridge.domain.position import Position
-from bridge.domain.standing import Pause, Reset, ResetPhase, Standing
+from bridge.domain.standing import Bookmark, Pause, Reset, ResetPhase, Standing
 
 DISPUTES = TriggerName("disputes")
 NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -30,6 +30,8 @@ NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 zones = st.sampled_from([UTC, timezone(timedelta(hours=2)), timezone(-timedelta(hours=3, minutes=30))])
 moments = st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2090, 1, 1), timezones=zones)  # noqa: DTZ001
 words = st.text(max_size=20)
+ids = words.map(SequenceId)
+bookmarks = st.builds(Bookmark, batch_id=ids, last=ids, last_at=st.none() | moments)
 resets = st.builds(
     Reset,
     id=words,
@@ -44,6 +46,12 @@ resets = st.builds(
     replayed=st.integers(0, 2**40),
     finished_at=st.none() | moments,
     error=words,
+    until=st.none() | moments,
+    topic_prefix=words,
+    saved=st.none() | bookmarks,
+    replayed_from=st.none() | moments,
+    replayed_to=st.none() | moments,
+    cancelled_by=words,
 )
 standings = st.builds(
     Standing,

@@ -1,0 +1,139 @@
+"""`bridge audit` at work: the state topic, the topics, the state topic again, and the judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bridge.adapters.clock import SystemClock
+from bridge.adapters.kafka.scan import Scanner, Stretch, scanning
+from bridge.adapters.kafka.state_scan import Evidence, evidence
+from bridge.adapters.kafka.state_topic import state_topic
+from bridge.adapters.redis_ledger.ledger import RedisLedger
+from bridge.app.config.settings import Settings
+from bridge.app.repair import Repair
+from bridge.domain.audit import Auditor
+from bridge.domain.audit_report import Audited
+from bridge.domain.plan import TriggerPlan
+from bridge.domain.tenures import Promise, Window, hold_against
+
+MARGIN_MS = 60_000
+"""The sender's clock and the broker's, which may each have dated a record, may differ by so much."""
+NEVER_MS = 2**62
+
+Told = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditWish:
+    """What to look at: all triggers where none is named, the whole of the topics where there is no `since`."""
+
+    triggers: frozenset[str] = frozenset()
+    since: datetime | None = None
+    until: datetime | None = None
+    repair: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditOutcome:
+    """`others` are records of nobody's or of triggers that were not asked for; `hidden` are offsets that could not be
+    seen behind a transaction that stayed open; `repaired` are the marks written anew, by trigger."""
+
+    audited: Sequence[Audited]
+    topics: Sequence[str]
+    records: int
+    others: int
+    hidden: Mapping[str, int]
+    repaired: Mapping[str, int]
+
+    @property
+    def is_fine(self) -> bool:
+        """Nothing that was read is wrong."""
+        return all(each.is_fine for each in self.audited)
+
+    def as_json(self) -> dict[str, object]:
+        """For scripts."""
+        return {
+            "fine": self.is_fine,
+            "records": self.records,
+            "other_records": self.others,
+            "hidden_by_open_transactions": dict(self.hidden),
+            "topics": list(self.topics),
+            "repaired_marks": dict(self.repaired),
+            "triggers": [each.as_json() for each in self.audited],
+        }
+
+
+async def audit(settings: Settings, wish: AuditWish, told: Told) -> AuditOutcome:
+    """Read everything once and judge it; `told` hears how many of how many offsets are read.
+
+    Raises Retry or Blocked where a neighbour is missing, Fatal for a state record that cannot be read.
+    """
+    plans = [plan for plan in settings.triggers if not wish.triggers or plan.name in wish.triggers]
+    clock = SystemClock()
+    async with scanning(settings.kafka, clock) as scanner, RedisLedger(settings.redis) as ledger:
+        before = await evidence(scanner, state_topic(settings.deployment))
+        generations = generations_of(plans, before)
+        repair = Repair(plans, generations, ledger, clock.now(), settings.redis.key_ttl_s) if wish.repair else None
+        reading = _Reading(plans, generations, repair)
+        topics = sorted(frozenset().union(*(plan.topics for plan in plans)))
+        await reading.read(scanner, await scanner.stretches(topics, since=wish.since, until=wish.until), told)
+        after = await evidence(scanner, state_topic(settings.deployment))
+        window = Window(
+            since_ms=reading.whole_since_ms,
+            until_ms=round(wish.until.timestamp() * 1000) - MARGIN_MS if wish.until else NEVER_MS,
+            is_all_visible=not scanner.hidden,
+        )
+        hold_against(reading.auditor, _of(plans, before), _of(plans, after), window)
+        return AuditOutcome(
+            audited=reading.auditor.findings(),
+            topics=topics,
+            records=reading.auditor.records,
+            others=reading.others + scanner.foreign,
+            hidden={f"{topic}/{partition}": count for (topic, partition), count in scanner.hidden.items()},
+            repaired=repair.marked if repair else {},
+        )
+
+
+def generations_of(plans: Collection[TriggerPlan], found: Evidence) -> dict[str, int]:
+    """The current generation of each trigger, by its identity."""
+    return {
+        plan.ref.identity: found.standings[plan.name].generation if plan.name in found.standings else 0
+        for plan in plans
+    }
+
+
+def _of(plans: Collection[TriggerPlan], found: Evidence) -> list[Promise]:
+    identities = {plan.ref.identity for plan in plans}
+    return [promise for promise in found.promises if promise.position.trigger in identities]
+
+
+class _Reading:
+    def __init__(self, plans: Collection[TriggerPlan], generations: Mapping[str, int], repair: Repair | None) -> None:
+        self._names = {plan.ref.identity: str(plan.name) for plan in plans}
+        self._repair = repair
+        self.auditor = Auditor(self._names, generations)
+        self.others = 0
+        self.whole_since_ms = 0
+        """Everything that was written since then was read, as far as the topics still have it."""
+
+    async def read(self, scanner: Scanner, stretches: Sequence[Stretch], told: Told) -> None:
+        done, whole = 0, sum(stretch.length for stretch in stretches)
+        for stretch in stretches:
+            is_first = True
+            async for records in scanner.records(stretch):
+                if is_first and records and stretch.start > 0:
+                    self.whole_since_ms = max(self.whole_since_ms, records[0].written_ms + MARGIN_MS)
+                is_first = is_first and not records
+                ours = [record for record in records if record.trigger in self._names]
+                self.others += len(records) - len(ours)
+                self.auditor.take(ours)
+                if self._repair:
+                    await self._repair.take(ours)
+                if records:
+                    told(done + records[-1].place.offset + 1 - stretch.start, whole)
+            done += stretch.length
+            told(done, whole)
+        if self._repair:
+            await self._repair.finish()

@@ -1,0 +1,162 @@
+"""Bugs of at_least_once that the exploration must find."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence, Set
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+
+from bridge.domain import decide as decide_module
+from bridge.domain.decide import decide
+from bridge.domain.delivery import Delivery, MarkKey, Outcome, Receipt, mark_key
+from bridge.domain.errors import Retry
+from bridge.domain.model import Batch, Generation, SequenceId
+from bridge.domain.plan import TriggerPlan
+from bridge.domain.replay import in_phase
+from bridge.domain.settle import Held, Settled, settle
+from bridge.domain.standing import ResetPhase, Standing
+from bridge.engine import cycle, reset, worker
+from bridge.engine.cycle import Memory, Neighbours, Pass
+from bridge.signals import Signals
+
+
+async def marks_first(
+    plan: TriggerPlan, generation: Generation, memory: Memory, neighbours: Neighbours, signals: Signals
+) -> Pass:
+    """The peers' bug: a mark is a claim, and a claim that is not made good loses the record."""
+    batch = await neighbours.source.fetch(plan.ref, plan.batch_size)
+    decision = decide(batch, plan, generation, memory.refused, "")
+    done = await cycle.marked_before(plan, decision, memory, neighbours, signals)
+    to_send = [each for each in decision.deliveries if each.mark not in done]
+    await neighbours.ledger.mark(plan.ref, [each.mark for each in to_send])
+    return await the_rest(plan, batch, decision, done, to_send, memory, neighbours)
+
+
+async def the_rest(
+    plan: TriggerPlan,
+    batch: Batch,
+    decision: decide_module.Decision,
+    done: Set[MarkKey],
+    to_send: Sequence[Delivery],
+    memory: Memory,
+    neighbours: Neighbours,
+) -> Pass:
+    """Publish, settle, advance."""
+    receipts = tuple(await neighbours.publisher.publish(to_send)) if to_send else ()
+    verdict = settle(batch, decision.deliveries, done, receipts)
+    cycle.remember(memory, receipts)
+    if isinstance(verdict, Held):
+        raise cycle.why_held(verdict, to_send)
+    advanced = bool(batch.results or batch.filtered)
+    if advanced:
+        await neighbours.source.advance(plan.ref, verdict)
+    return Pass(batch=batch, decision=decision, receipts=receipts, advanced=advanced)
+
+
+async def advances_first(
+    plan: TriggerPlan, generation: Generation, memory: Memory, neighbours: Neighbours, signals: Signals
+) -> Pass:
+    """The position moves on, then the records are sent."""
+    batch = await neighbours.source.fetch(plan.ref, plan.batch_size)
+    decision = decide(batch, plan, generation, memory.refused, "")
+    done = await cycle.marked_before(plan, decision, memory, neighbours, signals)
+    to_send = [each for each in decision.deliveries if each.mark not in done]
+    advanced = bool(batch.results or batch.filtered)
+    if advanced:
+        await neighbours.source.advance(plan.ref, Settled(sequence_id=batch.sequence_id, marks=()))
+    receipts = tuple(await neighbours.publisher.publish(to_send)) if to_send else ()
+    await cycle.mark(
+        plan, [each.mark for each in receipts if each.outcome is Outcome.ACKED], memory, neighbours, signals
+    )
+    return Pass(batch=batch, decision=decision, receipts=receipts, advanced=advanced)
+
+
+def hopeful(
+    batch: Batch, deliveries: Sequence[Delivery], done_before: Set[MarkKey], receipts: Sequence[Receipt]
+) -> Settled | Held:
+    """An unknown receipt taken for an ack."""
+    known = [replace(each, outcome=Outcome.ACKED) if each.outcome is Outcome.UNKNOWN else each for each in receipts]
+    return settle(batch, deliveries, done_before, known)
+
+
+def of_all_generations(identity: str, _: Generation, sequence_id: SequenceId, route: str) -> MarkKey:
+    """A key without the generation: the marks swallow the replay."""
+    return mark_key(identity, Generation(0), sequence_id, route)
+
+
+async def forgets(
+    plan: TriggerPlan, acked: Collection[MarkKey], memory: Memory, neighbours: Neighbours, signals: Signals
+) -> None:
+    """What could not be marked is not remembered."""
+    if acked:
+        await neighbours.ledger.mark(plan.ref, list(acked))
+
+
+async def claims_outage(
+    plan: TriggerPlan, decision: decide_module.Decision, memory: Memory, neighbours: Neighbours, signals: Signals
+) -> Set[MarkKey]:
+    """A ledger that does not answer is taken for one that knows everything."""
+    marks = [delivery.mark for delivery in decision.deliveries]
+    try:
+        return memory.unmarked | await neighbours.ledger.marked(plan.ref, marks)
+    except Retry:
+        return frozenset(marks)
+
+
+def released_early(standing: Standing, phase: ResetPhase) -> Standing:
+    """The generation is raised before the platform is reset, and a crash in between raises it once more."""
+    moved = in_phase(standing, phase)
+    if phase is not ResetPhase.RESETTING:
+        return moved
+    return replace(moved, generation=Generation(moved.generation + 1))
+
+
+def not_raised(standing: Standing, now: datetime) -> Standing:
+    """The worker is let go in the old generation."""
+    return in_phase(standing, ResetPhase.REPLAYING)
+
+
+def _marks_first(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(worker, "run_cycle", marks_first)
+
+
+def _advances_first(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(worker, "run_cycle", advances_first)
+
+
+def _hopeful(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(cycle, "settle", hopeful)
+
+
+def _one_generation(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(decide_module, "mark_key", of_all_generations)
+
+
+def _forgets(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(cycle, "mark", forgets)
+
+
+def _claims_outage(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(cycle, "marked_before", claims_outage)
+
+
+def _early(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(reset, "in_phase", released_early)
+
+
+def _not_raised(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(reset, "released", not_raised)
+
+
+PLANTS = {
+    "marked before the ack": _marks_first,
+    "advanced before the ack": _advances_first,
+    "an unknown receipt taken for an ack": _hopeful,
+    "a mark without its generation": _one_generation,
+    "acks forgotten that could not be marked": _forgets,
+    "a silent ledger taken for a full one": _claims_outage,
+    "the generation raised before the reset": _early,
+    "a replay in the old generation": _not_raised,
+}
