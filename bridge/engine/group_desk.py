@@ -19,7 +19,9 @@ from bridge.engine.desk import (
     Past,
     Seen,
     UnknownTriggerError,
+    check_cancel,
     refuse_to_skip,
+    settled_cancel,
     settled_reset,
     told_of,
 )
@@ -79,15 +81,23 @@ class GroupDesk:
         """As the desk says. Of two that are asked for at the same time at two replicas the owner takes the first."""
         plan, standing = self._plan(name), self._bulletin.standing(name)
         known = next((known for known in standing.resets if known.id == reset.id), None)
+        await refuse_to_skip(plan, standing, reset, self._neighbours)
         if known is not None:
             return settled_reset(standing, known.id)
         if why := conflict(standing, reset):
             raise ConflictError(why)
-        await refuse_to_skip(plan, standing, reset, self._neighbours)
         after = await self._ask(self._command(name, Verb.RESET, reset.requested_by, reset.reason, reset))
         if after is None or all(known.id != reset.id for known in after.resets):
             return reset
         return settled_reset(after, reset.id)
+
+    async def cancel_reset(self, name: TriggerName, reset_id: str, by: str) -> Reset:
+        """As the desk says; one whose owner has not got to it yet is told as it stands."""
+        self._plan(name)
+        standing = self._bulletin.standing(name)
+        check_cancel(standing, name, reset_id)
+        after = await self._ask(replace(self._command(name, Verb.CANCEL_RESET, by), reset_id=reset_id))
+        return settled_cancel(after or standing, name, reset_id)
 
     async def history(self, name: TriggerName, last: int) -> Sequence[Past]:
         """As the desk says."""

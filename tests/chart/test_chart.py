@@ -111,8 +111,8 @@ def test_a_changed_configuration_replaces_the_pod(helm: Helm) -> None:
 
 
 def test_one_process_alone_is_replaced_and_a_group_rolls(helm: Helm) -> None:
-    alone = of_kind(helm.render(MINIMAL, ["config.ownership=null"]), "Deployment")["spec"]
-    grouped = of_kind(helm.render(MINIMAL, ['config.ownership="kafka"', "replicas=3"]), "Deployment")["spec"]
+    alone = of_kind(helm.render(MINIMAL), "Deployment")["spec"]
+    grouped = of_kind(helm.render(MINIMAL, ["config.ownership=null", "replicas=3"]), "Deployment")["spec"]
     assert alone["strategy"] == {"type": "Recreate"}
     assert grouped["strategy"]["type"] == "RollingUpdate"
     assert grouped["replicas"] == 3

@@ -28,6 +28,7 @@ class CommandRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     version: int = VERSION
     reason: str = ""
     reset: ResetRecord | None = None
+    reset_id: str = ""
 
 
 class UnknownCommandError(ValueError):
@@ -44,6 +45,7 @@ def command_record(command: Command) -> StateRecord:
         at=command.at,
         reason=command.reason,
         reset=spelled(command.reset) if command.reset else None,
+        reset_id=command.reset_id,
     )
     return StateRecord(key=command.trigger.encode(), value=msgspec.json.encode(written))
 
@@ -63,4 +65,5 @@ def command_of(value: bytes | None) -> Command:
         at=found.at,
         reason=found.reason,
         reset=read(found.reset) if found.reset else None,
+        reset_id=found.reset_id,
     )

@@ -79,8 +79,8 @@ class WishRecord(msgspec.Struct, frozen=True):
     version: int = VERSION
     pause: PauseRecord | None = None
     resets: tuple[ResetRecord, ...] = ()
-    obeyed: PlaceRecord | None = None
-    writer: str = ""
+    obeyed: PlaceRecord | msgspec.UnsetType = msgspec.UNSET
+    writer: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class GenerationRecord(msgspec.Struct, frozen=True):
@@ -89,7 +89,7 @@ class GenerationRecord(msgspec.Struct, frozen=True):
     version: int = VERSION
     generation: int = 0
     reset_id: str = ""
-    writer: str = ""
+    writer: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class PositionRecord(msgspec.Struct, frozen=True):
@@ -125,10 +125,12 @@ def records_of(name: TriggerName, standing: Standing, writer: str = "") -> tuple
     wish = WishRecord(
         pause=PauseRecord(by=pause.by, at=pause.at, reason=pause.reason) if pause else None,
         resets=tuple(spelled(reset) for reset in standing.resets),
-        obeyed=PlaceRecord(offset=obeyed.offset, at_ms=obeyed.at_ms) if obeyed else None,
-        writer=writer,
+        obeyed=PlaceRecord(offset=obeyed.offset, at_ms=obeyed.at_ms) if obeyed else msgspec.UNSET,
+        writer=writer or msgspec.UNSET,
     )
-    raised = GenerationRecord(generation=standing.generation, reset_id=standing.generation_reset_id, writer=writer)
+    raised = GenerationRecord(
+        generation=standing.generation, reset_id=standing.generation_reset_id, writer=writer or msgspec.UNSET
+    )
     return (
         StateRecord(key=f"{name}/{WISH}".encode(), value=msgspec.json.encode(wish)),
         StateRecord(key=f"{name}/{GENERATION}".encode(), value=msgspec.json.encode(raised)),

@@ -104,9 +104,9 @@ class GroupSection(Closed):
     """How replicas share the triggers, with `ownership: kafka`."""
 
     partitions: Annotated[int, Field(ge=1, le=1_000), FROM_TEXT] = 32
-    """Of the control topic: the shares that the replicas divide among them. Alike for all; change it with all stopped."""
+    """Of the control topic: the shares that replicas divide among them. Alike for all; change it with all stopped."""
     session_timeout: Timeout = 10.0
-    """After so much silence of a replica the others take its triggers over; 6 s to 30 min where brokers say nothing else."""
+    """After so much silence of a replica others take its triggers over; brokers allow 6s to 30m by default."""
     instance_id: Text | None = None
     """One for each replica, as ${HOSTNAME}: a static member, which a short restart costs no rebalance."""
 

@@ -45,7 +45,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- if not .Values.config -}}
 {{- fail "config: the service needs its configuration file here" -}}
 {{- end -}}
-{{- if and (gt (int .Values.replicas) 1) (ne (.Values.config.ownership | default "local") "kafka") -}}
+{{- if and (gt (int .Values.replicas) 1) (ne (.Values.config.ownership | default "kafka") "kafka") -}}
 {{- fail "replicas: more than one needs config.ownership: kafka, or two would work on one trigger" -}}
 {{- end -}}
 {{- $stop := .Values.config.stop_timeout | default "30s" | toString -}}
