@@ -23,6 +23,7 @@ help: ## this list
 
 test: .venv/.installed ## everything a change must pass: check, then every test against Apache Kafka and Redis
 	@kind=$$($(SCRIPTS)/real-neighbours.sh)
+	command -v promtool >/dev/null || $(SCRIPTS)/debian-packages.sh prometheus || echo "promtool cannot be had here: the alerts' tests are skipped"
 	$(BIN)/python $(SCRIPTS)/fetch_helm.py >/dev/null || echo "helm cannot be had here: the chart's tests are skipped"
 	$(MAKE) check
 	BRIDGE_TEST_NEIGHBOURS=$$kind $(BIN)/pytest --durations=10 --durations-min=5 $(ARGS)
@@ -60,7 +61,8 @@ e2e-docker: .venv/.installed ## the neighbours' own tests with Kafka and Redis i
 	@$(SCRIPTS)/docker-neighbours.sh tests/neighbours $(ARGS)
 
 prove: .venv/.installed ## every crash point of both modes, by enumeration; ARGS="--schedules 100000 --seed 7"
-	@$(BIN)/python -m tests.prove $(ARGS)
+	@$(BIN)/python -m tests.model
+	$(BIN)/python -m tests.prove $(ARGS)
 
 observe soak:
 	@echo "make $@ is not built yet" >&2
