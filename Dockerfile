@@ -24,7 +24,9 @@ RUN /tools/bin/uv build --wheel --require-hashes --build-constraint requirements
 # Wheels carry symbols for debuggers, a third of all bytes here. Bytecode is kept of what a running service imports: it
 # cannot be written later, and that of everything would be as large again.
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils >/dev/null \
- && find /app/venv -name '*.so' -exec strip --strip-debug {} + \
+ && find /app/venv -name '*.so' | while read -r library; do \
+      if readelf -S "$library" | grep -q '\.debug_info'; then strip --strip-debug "$library"; fi; \
+    done \
  && /app/venv/bin/python -c 'import bridge.app.cli, bridge.app.service, bridge.app.telemetry' \
  && /app/venv/bin/python -m compileall -q /app/venv/lib/python3*/site-packages/bridge
 

@@ -12,6 +12,8 @@ SCRIPTS := deploy/scripts
 ARGS ?=
 # of the demo: embedded, or apache for Apache Kafka and Redis themselves
 KAFKA ?= embedded
+# of the chart: update writes its snapshots anew
+SNAPSHOTS ?=
 
 .PHONY: help test check demo prove bench image chart e2e-docker observe soak lock clean
 
@@ -51,20 +53,30 @@ bench: .venv/.installed ## benchmarks, timed on this machine
 	  $(BIN)/python -m tests.bench.$${each%.py} $(ARGS)
 	done
 
-chart: .venv/.installed ## lints, renders and validates the chart, and reads it back with the product's own loader
-	@BRIDGE_HELM=$$($(BIN)/python $(SCRIPTS)/fetch_helm.py) BRIDGE_REQUIRE_HELM=1 $(BIN)/pytest tests/chart $(ARGS)
+chart: .venv/.installed ## the chart: lint, snapshots, schemas, our own loader, a real API server; SNAPSHOTS=update
+	@$(SCRIPTS)/chart-files.sh
+	required=0
+	command -v kubectl >/dev/null || $(SCRIPTS)/debian-packages.sh kubernetes-client || true
+	! $(SCRIPTS)/kube-api.sh >/dev/null || required=1
+	[ $$required = 1 ] || echo "the chart is not tried against an API server here"
+	BRIDGE_HELM=$$($(BIN)/python $(SCRIPTS)/fetch_helm.py) BRIDGE_REQUIRE_HELM=1 BRIDGE_REQUIRE_KUBE_API=$$required \
+	  BRIDGE_SNAPSHOTS=$(SNAPSHOTS) $(BIN)/pytest tests/chart $(ARGS)
 
 image: .venv/.installed ## builds the container image and checks it hardened; says so where no engine can be had
 	@$(SCRIPTS)/image.sh $(ARGS)
 
-e2e-docker: .venv/.installed ## the neighbours' own tests with Kafka and Redis in containers
+e2e-docker: .venv/.installed ## tests with Kafka and Redis in containers, and the trial of deploy/compose.yaml
 	@$(SCRIPTS)/docker-neighbours.sh tests/neighbours $(ARGS)
 
 prove: .venv/.installed ## every crash point of both modes, by enumeration; ARGS="--schedules 100000 --seed 7"
 	@$(BIN)/python -m tests.model
 	$(BIN)/python -m tests.prove $(ARGS)
 
-observe soak:
+observe: .venv/.installed ## the demo with traces, metrics, dashboards and alerts, checked; ARGS="--once --json"
+	@command -v prometheus >/dev/null || $(SCRIPTS)/debian-packages.sh prometheus
+	$(BIN)/python -m tests.observe $(ARGS)
+
+soak:
 	@echo "make $@ is not built yet" >&2
 	exit 2
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bridge.domain.delivery import Delivery, MarkKey, mark_key
+from bridge.domain.delivery import Delivery, MarkKey, MarkKeys
 from bridge.domain.errors import StopTrigger
 from bridge.domain.model import Batch, Generation, Result, Undecodable
 from bridge.domain.plan import DeadLetter, TriggerPlan
@@ -66,6 +66,7 @@ class _Table:
     refused: Mapping[MarkKey, str]
     traceparent: str
     writer: RecordWriter = field(init=False)
+    marks: MarkKeys = field(init=False)
     deliveries: list[Delivery] = field(default_factory=list)
     shadowed: Counter[str] = field(default_factory=Counter)
     unmatched: int = 0
@@ -74,6 +75,7 @@ class _Table:
 
     def __post_init__(self) -> None:
         self.writer = RecordWriter(self.plan.name, self.plan.ref, self.generation, self.traceparent)
+        self.marks = MarkKeys(self.plan.ref.identity, self.generation)
 
     def route(self, result: Result) -> None:
         live = False
@@ -94,7 +96,7 @@ class _Table:
             self.send(result, UNMATCHED_ROUTE, self.plan.unmatched_topic, ())
 
     def send(self, result: Result, route: str, topic: str, matched: Sequence[MatchedLabel]) -> None:
-        mark = mark_key(self.plan.ref.identity, self.generation, result.sequence_id, route)
+        mark = self.marks.of(result.sequence_id, route)
         key = record_key(self.plan.key, result)
         value = self.writer.value(result, route, topic, matched)
         headers = self.writer.headers(mark, route, result.comment.uid, result.comment.created_at)
@@ -122,7 +124,7 @@ class _Table:
         self.dead_letters[reason] += 1
         uid, created_at = map(bounded, _who(result))
         parked_route = f"{DEAD_LETTER_ROUTE}/{route}" if route else DEAD_LETTER_ROUTE
-        mark = mark_key(self.plan.ref.identity, self.generation, result.sequence_id, parked_route)
+        mark = self.marks.of(result.sequence_id, parked_route)
         # One that its own topic would not take goes without the result: the identifiers fit anywhere.
         bytes_max = 0 if mark in self.refused else self.plan.record_bytes_max
         headers = (

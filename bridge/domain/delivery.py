@@ -20,19 +20,34 @@ def mark_key(identity: str, generation: Generation, sequence_id: SequenceId, rou
 
     Each field stands behind its length, so no two different deliveries spell alike, whatever the platform puts in.
     """
-    fields = (identity, str(generation), sequence_id, route)
-    spelled = "".join(f"{len(field)}:{field}" for field in fields).encode("utf-8", "surrogatepass")
-    return MarkKey(blake2b(spelled, digest_size=MARK_KEY_BYTES).digest())
+    return MarkKeys(identity, generation).of(sequence_id, route)
+
+
+class MarkKeys:
+    """The keys of one trigger in one generation; what they share is spelled once."""
+
+    def __init__(self, identity: str, generation: Generation) -> None:
+        self._shared = f"{_spelled(identity)}{_spelled(str(generation))}"
+
+    def of(self, sequence_id: SequenceId, route: str) -> MarkKey:
+        """As `mark_key`."""
+        spelled = f"{self._shared}{len(sequence_id)}:{sequence_id}{len(route)}:{route}".encode("utf-8", "surrogatepass")
+        return MarkKey(blake2b(spelled, digest_size=MARK_KEY_BYTES).digest())
+
+
+def _spelled(field: str) -> str:
+    return f"{len(field)}:{field}"
 
 
 Headers = tuple[tuple[str, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Delivery:
     """One record to be, on one topic. Deliveries of a batch stand in the trigger's order (I9).
 
-    What the platform wrote is in no representation of it (I10).
+    What the platform wrote is in no representation of it (I10). Never changed, and yet not frozen: there is one of
+    them for every record, and a frozen dataclass takes three times as long to make (1.2 against 0.4 microseconds).
     """
 
     mark: MarkKey
@@ -65,9 +80,9 @@ class Outcome(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Receipt:
-    """What the broker said of one delivery.
+    """What the broker said of one delivery. Not frozen for the reason a Delivery is not.
 
     ACKED: every in-sync replica has it, at `partition` and `offset`. FAILED: it is certainly not in the log.
     UNKNOWN: nobody can say. `code` is a stable word where it is not acked; `blocked` is true where only a change

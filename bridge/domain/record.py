@@ -54,12 +54,12 @@ class RecordWriter:
             ("ce_generation", b"%d" % generation),
             *(((TRACEPARENT, text(traceparent)),) if traceparent else ()),
         )
-        self._labels: dict[Label, bytes] = {}
+        self._labels: dict[tuple[Label, float], tuple[bytes, bytes]] = {}
         self._routes: dict[tuple[str, str], bytes] = {}
 
     def value(self, result: Result, route: str, topic: str, matched: Sequence[MatchedLabel]) -> bytes:
         """The record of a result on a route."""
-        return b"%b%b,%b" % (self._opening, self._route(route, topic, matched), spliced(result))
+        return b"".join((self._opening, self._route(route, topic, matched), b",", spliced(result)))
 
     def _route(self, route: str, topic: str, matched: Sequence[MatchedLabel]) -> bytes:
         opening = self._routes.get((route, topic))
@@ -68,10 +68,11 @@ class RecordWriter:
         return opening + b",".join(map(self._matched, matched)) + b"]}"
 
     def _matched(self, matched: MatchedLabel) -> bytes:
-        label = self._labels.get(matched.label)
-        if label is None:
-            label = self._labels[matched.label] = compact(matched.label)
-        return b'{"label":%b,"probability":%b,"min":%b}' % (label, _number(matched.probability), _number(matched.min))
+        around = self._labels.get((matched.label, matched.min))
+        if around is None:
+            before, after = b'{"label":%b,"probability":' % compact(matched.label), b',"min":%b}' % _number(matched.min)
+            around = self._labels[matched.label, matched.min] = before, after
+        return around[0] + _number(matched.probability) + around[1]
 
     def headers(self, mark: MarkKey, route: str, uid: str, created_at: str, ce_type: bytes = RESULT_TYPE) -> Headers:
         """CloudEvents 1.0, Kafka binding, binary mode (D11)."""
@@ -102,16 +103,16 @@ def _whole(result: Undecodable) -> bytes:
     return b'"result_base64":"%b"' % b64encode(result.raw)
 
 
-def spliced(result: Result) -> bytes:
+def spliced(result: Result) -> bytes | memoryview:
     """The result's own object without its opening brace, byte for byte but for keys that are the record's own."""
     if not result.has_reserved_keys:
-        return result.raw[1:]
+        return memoryview(result.raw)[1:]
     whole = result.raw.decode("utf-8", "surrogateescape")
-    kept = ",".join(member for key, member in _members(whole) if key not in RESERVED_KEYS)
+    kept = ",".join(member for key, member in members_of(whole) if key not in RESERVED_KEYS)
     return kept.encode("utf-8", "surrogateescape") + b"}"
 
 
-def _members(whole: str) -> Iterator[tuple[str, str]]:
+def members_of(whole: str) -> Iterator[tuple[str, str]]:
     """The members of a JSON object as (key, text of the whole member), left as they are written."""
     decoder = json.JSONDecoder(strict=False)
     at = _after_blanks(whole, 1)
@@ -132,12 +133,10 @@ def _after_blanks(whole: str, at: int) -> int:
 
 def record_bytes(key: bytes | None, value: bytes, headers: Headers) -> int:
     """What the record takes on the wire at most, before compression."""
-    return (
-        RECORD_OVERHEAD_BYTES
-        + len(key or b"")
-        + len(value)
-        + sum(len(name) + len(content) + HEADER_OVERHEAD_BYTES for name, content in headers)
-    )
+    size = RECORD_OVERHEAD_BYTES + len(key or b"") + len(value) + HEADER_OVERHEAD_BYTES * len(headers)
+    for name, content in headers:
+        size += len(name) + len(content)
+    return size
 
 
 def _number(value: float) -> bytes:

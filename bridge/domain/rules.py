@@ -97,7 +97,7 @@ class RuleSet:
             if matched is None:
                 continue
             route = self.routes[place]
-            held.append(RouteMatch(route, tuple(dict.fromkeys(matched))))
+            held.append(RouteMatch(route, tuple(dict.fromkeys(matched) if len(matched) > 1 else matched)))
             if self.mode is MatchMode.FIRST and not route.shadow:
                 break
         return held
@@ -110,9 +110,17 @@ class _Shown:
 
     def __init__(self, result: Result) -> None:
         self.result = result
-        self.by_label: dict[Label, list[Prediction]] = {}
-        for prediction in result.labels:
-            self.by_label.setdefault(prediction.name, []).append(prediction)
+        self.by_label: dict[Label, tuple[Prediction, ...]] = {each.name: (each,) for each in result.labels}
+        if len(self.by_label) < len(result.labels):
+            self.by_label = _grouped(result.labels)
+
+
+def _grouped(predictions: Sequence[Prediction]) -> dict[Label, tuple[Prediction, ...]]:
+    """A label may be predicted twice, with two sentiments."""
+    by_label: dict[Label, tuple[Prediction, ...]] = {}
+    for each in predictions:
+        by_label[each.name] = (*by_label.get(each.name, ()), each)
+    return by_label
 
 
 _Check: TypeAlias = Callable[[_Shown], "list[MatchedLabel] | None"]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs tests with Apache Kafka and Redis in containers. KAFKA_IMAGE and REDIS_IMAGE name other images; what cannot be
-# pulled is built here as a stand-in. usage: docker-neighbours.sh [ARGUMENTS OF PYTEST...]
+# Runs tests with Apache Kafka and Redis in containers, then the trial of deploy/compose.yaml. KAFKA_IMAGE and REDIS_IMAGE
+# name other images; what cannot be pulled is built here as a stand-in. usage: docker-neighbours.sh [ARGUMENTS OF PYTEST...]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if [ "${ENGINE_IS_UP:-}" != 1 ]; then
@@ -31,3 +31,10 @@ if ! had "$KAFKA_IMAGE"; then
   fi
 fi
 BRIDGE_TEST_NEIGHBOURS=docker .venv/bin/pytest "$@"
+
+CHECK=0 deploy/scripts/image.sh
+CHECK=0 EXTRAS=sandbox IMAGE=bridge-sandbox:dev deploy/scripts/image.sh
+BRIDGE_IMAGE=bridge:dev SANDBOX_IMAGE=bridge-sandbox:dev BRIDGE_TRIAL=1 .venv/bin/pytest tests/image/test_trial.py
+for image in prom/prometheus grafana/grafana jaegertracing/jaeger; do
+  docker image ls --quiet "$image" | grep -q . || echo "not run: $image is no image of this machine, only its part of the file was checked"
+done

@@ -13,6 +13,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "helm" / "bridge"
 SCENARIOS = sorted((CHART / "ci").glob("*-values.yaml"))
+OWN_NAMES = {"demo-bridge", "existing"}
 Manifest = dict[str, Any]
 
 
@@ -40,6 +41,11 @@ class Helm:
         text = self.run("template", "demo", str(CHART), "--values", str(scenario), *at, *on_top)
         return [manifest for manifest in yaml.safe_load_all(text) if manifest]
 
+    @staticmethod
+    def dumped(manifests: Sequence[Manifest]) -> str:
+        """As one YAML text, keys in their order."""
+        return yaml.safe_dump_all(manifests, sort_keys=False, width=120, allow_unicode=True)
+
 
 def _cached() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
@@ -56,7 +62,23 @@ def helm() -> Helm:
     return Helm(binary)
 
 
-def of_kind(manifests: list[Manifest], kind: str) -> Manifest:
-    """The one manifest of a kind."""
-    (found,) = [manifest for manifest in manifests if manifest["kind"] == kind]
+def of_kind(manifests: Sequence[Manifest], kind: str) -> Manifest:
+    """The one manifest of a kind that the release names after itself."""
+    (found,) = [each for each in manifests if each["kind"] == kind and each["metadata"]["name"] in OWN_NAMES]
+    return found
+
+
+def pod_templates(manifests: Sequence[Manifest]) -> list[Manifest]:
+    """The specification of every pod that would come of them."""
+    deployments = [each["spec"]["template"]["spec"] for each in manifests if each["kind"] == "Deployment"]
+    return deployments + [each["spec"] for each in manifests if each["kind"] == "Pod"]
+
+
+def service_pod(manifests: Sequence[Manifest]) -> Any:
+    """Of the service itself."""
+    (found,) = [
+        each["spec"]["template"]["spec"]
+        for each in manifests
+        if each["kind"] == "Deployment" and each["spec"]["template"]["spec"]["containers"][0]["name"] == "bridge"
+    ]
     return found

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from bridge.app.config import load_config
-from tests.chart.conftest import SCENARIOS, Helm, Manifest, of_kind
+from tests.chart.conftest import SCENARIOS, Helm, Manifest, of_kind, service_pod
 
 SECRETS = "/run/secrets/"
 SECRET = "of-the-cluster"
@@ -21,16 +21,21 @@ def _as_in_the_pod(manifests: list[Manifest], tmp_path: Path) -> tuple[Path, dic
         Path(named).write_text(SECRET)
     file = tmp_path / "bridge.yaml"
     file.write_text(text)
-    container = of_kind(manifests, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    container = service_pod(manifests)["containers"][0]
     return file, {one["name"]: one.get("value", SECRET) for one in container.get("env", [])}
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
+def _is_taken(scenario: Path) -> bool:
+    """This release refuses to share triggers among replicas, with a sentence."""
+    return str(yaml.safe_load(scenario.read_text())["config"]["ownership"]) == "local"
+
+
+@pytest.mark.parametrize("scenario", [each for each in SCENARIOS if _is_taken(each)], ids=lambda path: path.stem)
 def test_the_service_reads_what_the_chart_wrote(helm: Helm, scenario: Path, tmp_path: Path) -> None:
     manifests = helm.render(scenario)
     settings = load_config(*_as_in_the_pod(manifests, tmp_path))
     given = yaml.safe_load(scenario.read_text())["config"]
-    pod = of_kind(manifests, "Deployment")["spec"]["template"]["spec"]
+    pod = service_pod(manifests)
     assert settings.warnings == ()
     assert settings.deployment == given["deployment"]
     assert settings.ownership.value == given["ownership"]

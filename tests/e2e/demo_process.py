@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class Ended:
 class Demo:
     """One run; `directory` is where its temporary files go."""
 
-    def __init__(self, directory: Path, *options: str) -> None:
+    def __init__(self, directory: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
         self.directory = directory
         self._out, self._err = directory / "out.txt", directory / "err.txt"
         with self._out.open("wb") as out, self._err.open("wb") as err:
@@ -43,7 +43,7 @@ class Demo:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                env={**os.environ, "TMPDIR": str(directory), "COLUMNS": "160"},
+                env={**os.environ, **(env or {}), "TMPDIR": str(directory), "COLUMNS": "160"},
                 start_new_session=True,
             )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -41,7 +41,7 @@ class FakeTopicReader:
 
     async def dead_letters_in_order(
         self, plan: TriggerPlan, since: datetime | None
-    ) -> AsyncIterator[Sequence[TopicRecord]]:
+    ) -> AsyncGenerator[Sequence[TopicRecord], None]:
         found = [each for each in self.records if each.is_dead and each.trigger == plan.ref.identity]
         found = [each for each in found if since is None or each.written_at >= since]
         for start in range(0, len(found), self.chunk):

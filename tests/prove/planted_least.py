@@ -10,9 +10,9 @@ import pytest
 
 from bridge.domain import decide as decide_module
 from bridge.domain.decide import decide
-from bridge.domain.delivery import Delivery, MarkKey, Outcome, Receipt, mark_key
+from bridge.domain.delivery import Delivery, MarkKey, MarkKeys, Outcome, Receipt
 from bridge.domain.errors import Retry
-from bridge.domain.model import Batch, Generation, SequenceId
+from bridge.domain.model import Batch, Generation
 from bridge.domain.plan import TriggerPlan
 from bridge.domain.replay import in_phase
 from bridge.domain.settle import Held, Settled, settle
@@ -81,9 +81,9 @@ def hopeful(
     return settle(batch, deliveries, done_before, known)
 
 
-def of_all_generations(identity: str, _: Generation, sequence_id: SequenceId, route: str) -> MarkKey:
+def of_all_generations(identity: str, _: Generation) -> MarkKeys:
     """A key without the generation: the marks swallow the replay."""
-    return mark_key(identity, Generation(0), sequence_id, route)
+    return MarkKeys(identity, Generation(0))
 
 
 async def forgets(
@@ -131,7 +131,7 @@ def _hopeful(patch: pytest.MonkeyPatch) -> None:
 
 
 def _one_generation(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(decide_module, "mark_key", of_all_generations)
+    patch.setattr(decide_module, "MarkKeys", of_all_generations)
 
 
 def _forgets(patch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,9 @@ MODULES: Final = {
     "bridge.app.cli.demo": ("demo",),
     "bridge.app.cli.sandbox": ("sandbox",),
     "bridge.app.cli.platform": ("platform",),
+    "bridge.app.cli.probe": ("probe",),
     "bridge.app.cli.audit": ("audit",),
+    "bridge.app.cli.redrive": ("redrive",),
 }
 """Which module has which commands. Only the one that is asked for is loaded: `check` need not wait for a web server."""
 

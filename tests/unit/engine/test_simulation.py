@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bridge.domain.decide import Decision, decide
-from bridge.domain.delivery import MarkKey, mark_key
-from bridge.domain.model import Batch, Generation, SequenceId
+from bridge.domain.delivery import MarkKey, MarkKeys
+from bridge.domain.model import Batch, Generation
 from bridge.domain.settle import Settled
 from tests.history.checker import judge
 from tests.history.verdict import Figures, Verdict
@@ -54,9 +54,9 @@ def backwards(*given: Any) -> Decision:
     return replace(decision, deliveries=decision.deliveries[::-1])
 
 
-def generationless(identity: str, _: Generation, sequence_id: SequenceId, route: str) -> MarkKey:
+def generationless(identity: str, _: Generation) -> MarkKeys:
     """Planted: a reset does not pass the marks."""
-    return mark_key(identity, Generation(0), sequence_id, route)
+    return MarkKeys(identity, Generation(0))
 
 
 async def forgetful(*_: object) -> frozenset[MarkKey]:
@@ -69,7 +69,7 @@ async def forgetful(*_: object) -> frozenset[MarkKey]:
     [
         ("bridge.engine.cycle.settle", forgiving, "I4 lost"),
         ("bridge.engine.cycle.decide", backwards, "I9 out_of_order"),
-        ("bridge.domain.decide.mark_key", generationless, "I4 lost"),
+        ("bridge.domain.decide.MarkKeys", generationless, "I4 lost"),
         ("bridge.engine.cycle.marked_before", forgetful, "I5 duplicate_without_cause"),
         ("bridge.engine.desk.would_skip", lambda *_: False, "I4: a reset passed over"),
     ],
