@@ -177,7 +177,7 @@ def test_every_topic_of_the_rules_is_made_and_may_be_written(helm: Helm) -> None
     """Shadow routes are never published, so they need neither topic nor right."""
     rendered = helm.render(CHART / "ci" / "07-strimzi-values.yaml")
     topics = {one["spec"]["topicName"]: one["spec"] for one in rendered if one["kind"] == "KafkaTopic"}
-    own = {"bridge.strimzi.state", "bridge.strimzi.control"}
+    own = {"bridge.strimzi.state", "bridge.strimzi.control", "bridge.strimzi.status"}
     assert set(topics) == {"rpa.disputes.urgent", "rpa.unrouted", "rpa.dead"} | own
     assert topics["bridge.strimzi.state"]["config"]["cleanup.policy"] == "compact"
     rights = of_kind(rendered, "KafkaUser")["spec"]["authorization"]["acls"]
