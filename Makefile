@@ -47,11 +47,15 @@ demo: .venv/.installed ## the whole thing on this machine; ARGS="--once --json",
 	  *) echo "KAFKA=$(KAFKA): expected embedded or apache" >&2; exit 2 ;;
 	esac
 
-bench: .venv/.installed ## benchmarks, timed on this machine
-	@for each in $$(cd tests/bench && ls *_bench.py); do
+bench: .venv/.installed ## the service beside the ceiling, other loops and peers, then the parts; ARGS="--rounds 3 --json"
+	@kind=$$($(SCRIPTS)/real-neighbours.sh)
+	failed=0
+	BRIDGE_TEST_NEIGHBOURS=$$kind $(BIN)/python -m tests.bench.carry_bench $(ARGS) || failed=$$?
+	for each in $$(cd tests/bench && ls *_bench.py | grep -v carry_bench); do
 	  echo "$$each"
-	  $(BIN)/python -m tests.bench.$${each%.py} $(ARGS)
+	  BRIDGE_TEST_NEIGHBOURS=$$kind $(BIN)/python -m tests.bench.$${each%.py}
 	done
+	exit $$failed
 
 chart: .venv/.installed ## the chart: lint, snapshots, schemas, our own loader, a real API server; SNAPSHOTS=update
 	@$(SCRIPTS)/chart-files.sh
