@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.kafka.publisher import KafkaPublisher
+from bridge.adapters.kafka.replay_counter import KafkaReplayCounter
+from bridge.adapters.kafka.topic_reader import KafkaTopicReader
 from bridge.adapters.kafka.transactions import KafkaTransactions
 from bridge.adapters.platform.client import PlatformClient
 from bridge.adapters.platform.source import PlatformSource
@@ -21,6 +23,7 @@ from bridge.app.config.settings import Settings
 from bridge.app.ledger_use import LedgerUse
 from bridge.app.ownership import open_owning
 from bridge.app.promises import Promises
+from bridge.app.redriving import redriver_beside
 from bridge.app.reload import ConfigFile, Reloader
 from bridge.app.telemetry import trace_headers
 from bridge.domain.plan import TriggerPlan
@@ -59,12 +62,16 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
             source=PlatformSource(client), publisher=publisher, transactions=transactions, ledger=ledger, clock=clock
         )
         owning = await open_owning(opened, settings, neighbours, signals)
+        redrive = await opened.enter_async_context(redriver_beside(settings, clock, publisher, ledger, client))
         leaving = asyncio.Event()
         admin = create_admin(
             AdminParts(
                 desk=owning.desk,
                 supervisor=owning.works,
                 source=neighbours.source,
+                topics=KafkaTopicReader(settings.kafka, clock),
+                counter=KafkaReplayCounter(settings.kafka, clock),
+                redrive=redrive,
                 tokens=Tokens(read=settings.admin.read_token, operate=settings.admin.operate_token),
                 pings={"kafka": publisher.ping, "redis": use.ping},
                 clock=clock,
