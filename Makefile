@@ -17,7 +17,7 @@ SNAPSHOTS ?=
 # of supply: 1 fails where the database of vulnerabilities is not reached
 REQUIRE_AUDIT ?=
 
-.PHONY: help test check demo prove bench image chart supply e2e-docker observe soak lock clean
+.PHONY: help test check demo prove faults bench image chart supply e2e-docker observe soak lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -49,11 +49,15 @@ demo: .venv/.installed ## the whole thing on this machine; ARGS="--once --json",
 	  *) echo "KAFKA=$(KAFKA): expected embedded or apache" >&2; exit 2 ;;
 	esac
 
-bench: .venv/.installed ## benchmarks, timed on this machine
-	@for each in $$(cd tests/bench && ls *_bench.py); do
+bench: .venv/.installed ## the service beside the ceiling, other loops and peers, then the parts; ARGS="--rounds 3 --json"
+	@kind=$$($(SCRIPTS)/real-neighbours.sh)
+	failed=0
+	BRIDGE_TEST_NEIGHBOURS=$$kind $(BIN)/python -m tests.bench.carry_bench $(ARGS) || failed=$$?
+	for each in $$(cd tests/bench && ls *_bench.py | grep -v carry_bench); do
 	  echo "$$each"
-	  $(BIN)/python -m tests.bench.$${each%.py} $(ARGS)
+	  BRIDGE_TEST_NEIGHBOURS=$$kind $(BIN)/python -m tests.bench.$${each%.py}
 	done
+	exit $$failed
 
 chart: .venv/.installed ## the chart: lint, snapshots, schemas, our own loader, a real API server; SNAPSHOTS=update
 	@$(SCRIPTS)/chart-files.sh
@@ -76,6 +80,11 @@ e2e-docker: .venv/.installed ## tests with Kafka and Redis in containers, and th
 prove: .venv/.installed ## every crash point of both modes, by enumeration; ARGS="--schedules 100000 --seed 7"
 	@$(BIN)/python -m tests.model
 	$(BIN)/python -m tests.prove $(ARGS)
+
+faults: .venv/.installed ## 200 faults and a full disk on Apache Kafka, Redis and bridge themselves; BRIDGE_FAULTS_SEED=7
+	@BRIDGE_TEST_NEIGHBOURS=apache $(SCRIPTS)/real-neighbours.sh >/dev/null
+	BRIDGE_TEST_NEIGHBOURS=apache BRIDGE_FAULTS=$${BRIDGE_FAULTS:-200} \
+	  $(BIN)/pytest -s tests/e2e/test_faults.py tests/e2e/test_full_disk.py $(ARGS)
 
 observe: .venv/.installed ## the demo with traces, metrics, dashboards and alerts, checked; ARGS="--once --json"
 	@command -v prometheus >/dev/null || $(SCRIPTS)/debian-packages.sh prometheus

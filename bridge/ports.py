@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -13,10 +13,11 @@ from bridge.domain.model import Batch, SequenceId, TriggerName, TriggerRef
 from bridge.domain.plan import TriggerPlan
 from bridge.domain.position import Position
 from bridge.domain.redrive import RedriveReport, RedriveWish
+from bridge.domain.replay_count import ReplayCount
 from bridge.domain.settle import Settled
 from bridge.domain.standing import Place, Standing
 from bridge.domain.status import Report
-from bridge.domain.topic_record import Bounds, Search
+from bridge.domain.topic_record import Bounds, Search, TopicRecord
 
 
 class Source(Protocol):
@@ -178,6 +179,40 @@ class TopicReader(Protocol):
 
     async def dead_letters(self, plan: TriggerPlan, bounds: Bounds) -> Search:
         """The dead letters of a trigger."""
+        ...
+
+
+class ReplayCounter(Protocol):
+    """How much a replay would bring again."""
+
+    async def count(self, plan: TriggerPlan, since: datetime, until: datetime | None) -> ReplayCount:
+        """By the records on the trigger's topics, as a read_committed consumer sees them. Raises Retry or Blocked."""
+        ...
+
+
+class DeadLetterLog(Protocol):
+    """The topics as a redrive needs them. Every method raises Retry or Blocked."""
+
+    def dead_letters_in_order(
+        self, plan: TriggerPlan, since: datetime | None
+    ) -> AsyncGenerator[Sequence[TopicRecord], None]:
+        """The trigger's dead letters with their values, in each partition's order, some at a time."""
+        ...
+
+    async def marks_of(self, plan: TriggerPlan, uids: Collection[str], since: datetime | None) -> frozenset[MarkKey]:
+        """The marks of the records of these comments on the trigger's topics, and of all that were redriven."""
+        ...
+
+
+class Recovery(Protocol):
+    """The platform, asked once more for results that are on no topic as a whole."""
+
+    async def recover(self, trigger: TriggerRef, uids: Collection[str]) -> Mapping[str, bytes]:
+        """Results by uid, as JSON objects without a sequence id; a comment that is gone is left out.
+
+        Comments are as they are now; labels and entities are predicted anew by the model the trigger is pinned to.
+        Raises what a fetch raises.
+        """
         ...
 
 

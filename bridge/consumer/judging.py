@@ -5,7 +5,8 @@ what is late:
 
 - REPEAT: a record of this id was worked on before.
 - OLDER_GENERATION: it stands behind a record of a later generation of its lane. Such a copy is one that a broker
-  appended late; whatever it says was delivered again, or was passed over on purpose, in the later generation.
+  appended late; whatever it says was delivered again, or was passed over on purpose, in the later generation. A dead
+  letter that was redriven is none: it comes late on purpose, in the generation it was meant for.
 
 Generations are never compared across partitions or topics. A subscriber reads partitions at different speeds: a record
 of generation 0 that waits on a slow one may lie before the instant the trigger was reset to, and then no later
@@ -58,6 +59,6 @@ def judge(known: Known, record: Record) -> Verdict:
     if known.has(lane, record.id):
         return Verdict.REPEAT
     later_since = known.later_since(lane, record.generation)
-    if later_since is not None and later_since < record.offset:
+    if later_since is not None and later_since < record.offset and not record.redriven_from:
         return Verdict.OLDER_GENERATION
     return Verdict.FRESH

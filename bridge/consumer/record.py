@@ -12,6 +12,7 @@ import msgspec
 
 RESULT_TYPE = "com.reinfer.trigger.result.v1"
 DEAD_TYPE = "com.reinfer.trigger.dead.v1"
+REDRIVEN_HEADER = "bridge_redriven_from"
 TRACE_HEADERS = ("traceparent", "tracestate")
 
 Headers = Sequence[tuple[str, bytes]]
@@ -99,6 +100,11 @@ class Record:
     def trace(self) -> dict[str, str]:
         """The W3C trace context the record was sent in, as OpenTelemetry's propagators take it."""
         return {name: self.headers[name].decode("ascii", "replace") for name in TRACE_HEADERS if name in self.headers}
+
+    @property
+    def redriven_from(self) -> str:
+        """The dead letter it was, `<topic>/<partition>/<offset>`; empty for a record that was sent at its time."""
+        return _text(self.headers, REDRIVEN_HEADER)
 
     @cached_property
     def trigger(self) -> Trigger:

@@ -49,6 +49,13 @@ class OnLedgerOutage(Enum):
     PUBLISH = "publish"
 
 
+class OnForeignReset(Enum):
+    """What becomes of a position that somebody else moved back at the platform."""
+
+    REPLAY = "replay"
+    SKIP = "skip"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
     """Where poisonous results go. Past `stop_when_share_over` of the recent results the trigger stops (I8)."""
@@ -71,6 +78,7 @@ class TriggerPlan:
     poll_interval_s: float = 5.0
     delivery: DeliveryMode = DeliveryMode.AT_LEAST_ONCE
     on_ledger_outage: OnLedgerOutage = OnLedgerOutage.HOLD
+    on_foreign_reset: OnForeignReset = OnForeignReset.REPLAY
     record_bytes_max: int = RECORD_BYTES_MAX_DEFAULT
 
     @property

@@ -108,11 +108,11 @@ def spliced(result: Result) -> bytes | memoryview:
     if not result.has_reserved_keys:
         return memoryview(result.raw)[1:]
     whole = result.raw.decode("utf-8", "surrogateescape")
-    kept = ",".join(member for key, member in _members(whole) if key not in RESERVED_KEYS)
+    kept = ",".join(member for key, member in members_of(whole) if key not in RESERVED_KEYS)
     return kept.encode("utf-8", "surrogateescape") + b"}"
 
 
-def _members(whole: str) -> Iterator[tuple[str, str]]:
+def members_of(whole: str) -> Iterator[tuple[str, str]]:
     """The members of a JSON object as (key, text of the whole member), left as they are written."""
     decoder = json.JSONDecoder(strict=False)
     at = _after_blanks(whole, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
@@ -45,13 +45,38 @@ class Redriven:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedriveReport:
-    """`is_whole` is false where there are more dead letters than the limit let through."""
+    """`is_whole` is false where dead letters are left: more than the limit, or behind the error in `stopped_by`.
+
+    `unmarked` are records that are acked and whose marks the ledger did not take; on the topics they are found anyway.
+    """
 
     trigger: str
-    items: tuple[Redriven, ...] = field(default=())
+    items: tuple[Redriven, ...] = ()
     is_whole: bool = True
+    stopped_by: str = ""
+    unmarked: int = 0
 
     @property
     def fates(self) -> Mapping[str, int]:
         """How many by fate."""
         return Counter(item.fate.value for item in self.items)
+
+    def as_json(self) -> dict[str, object]:
+        """For scripts; uids and codes, never contents (I10)."""
+        return {
+            "trigger": self.trigger,
+            "whole": self.is_whole,
+            "stopped_by": self.stopped_by or None,
+            "unmarked": self.unmarked,
+            "fates": dict(self.fates),
+            "dead_letters": [
+                {
+                    "dead_letter": item.dead_letter,
+                    "uid": item.uid,
+                    "fate": item.fate.value,
+                    "reason": item.reason or None,
+                    "topics": list(item.topics),
+                }
+                for item in self.items
+            ],
+        }

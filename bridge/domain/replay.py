@@ -113,6 +113,19 @@ def returned(standing: Standing, now: datetime, error: str = "") -> Standing:
     return raised.with_reset(replace(reset, phase=phase, error=error, finished_at=now))
 
 
+def noticed(standing: Standing, found: Reset, now: datetime) -> Standing:
+    """Somebody else has moved the position back: a replay that is under way already, as a reset of ours would be.
+
+    One change, before anything of it is published. An open replay of ours is over with it; the way back stays its own.
+    """
+    before = standing.open_reset
+    saved = before.saved if before and before.saved else found.saved
+    ended = failed(standing, "the trigger was reset at the platform meanwhile", now)
+    raised = ended.raised_by(found.id)
+    replaying = replace(found, phase=ResetPhase.REPLAYING, generation=raised.generation, saved=saved, replay_until=now)
+    return raised.with_reset(replaying)
+
+
 def failed(standing: Standing, error: str, now: datetime) -> Standing:
     """The platform will not do it: the worker goes on where it was, in its old generation."""
     reset = standing.open_reset

@@ -9,6 +9,7 @@ from enum import Enum
 from bridge.domain.model import Generation, SequenceId
 
 RESET_HISTORY_MAX = 100
+REACHED_FIRSTS_MAX = 32
 FIRST_GENERATION = Generation(0)
 NONE_SEEN = SequenceId("")
 
@@ -46,6 +47,22 @@ class Bookmark:
     batch_id: SequenceId
     last: SequenceId = NONE_SEEN
     last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """How far a trigger had surely been advanced, written down now and then: whatever comes from before it comes again.
+
+    `trigger` is its identity on the platform, `high` the latest upload time advanced past, `firsts` begin the last
+    batches. `is_clean`: nothing was under way when it was written, and nothing has been since.
+    """
+
+    trigger: str
+    generation: Generation
+    place: Bookmark
+    high: datetime | None = None
+    firsts: tuple[SequenceId, ...] = ()
+    is_clean: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +127,7 @@ class Place:
 class Standing:
     """The durable side of one trigger. `generation_reset_id` is what raised the generation last (D4).
 
+    `trigger` is the platform's identity of the trigger that bears the name, empty until it is first written down.
     `obeyed` is the last command that was carried over into this: one that is delivered again does nothing.
     """
 
@@ -117,6 +135,8 @@ class Standing:
     generation_reset_id: str = ""
     pause: Pause | None = None
     resets: tuple[Reset, ...] = field(default=())
+    trigger: str = ""
+    reached: Reached | None = None
     obeyed: Place | None = None
 
     @property
@@ -138,3 +158,16 @@ class Standing:
         if self.generation_reset_id == cause:
             return self
         return replace(self, generation=Generation(self.generation + 1), generation_reset_id=cause)
+
+    def bound_to(self, trigger: str, now: datetime) -> Standing:
+        """As the trigger of that identity begins with it, which may have been given the name of another one.
+
+        The pause stays, since nobody took it back, and the generation, so that none is forgotten when the name goes
+        back. A reset under way was meant for the other trigger, and so was how far that had been advanced.
+        """
+        reached = self.reached if self.reached and self.reached.trigger == trigger else None
+        bound = replace(self, trigger=trigger, reached=reached)
+        if self.trigger not in ("", trigger) and (meant := bound.open_reset):
+            error = f"its name was given to {trigger}"
+            bound = bound.with_reset(replace(meant, phase=ResetPhase.FAILED, error=error, finished_at=now))
+        return bound

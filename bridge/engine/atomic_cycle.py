@@ -13,6 +13,7 @@ from bridge.domain.plan import TriggerPlan
 from bridge.domain.position import Position, committed_part, in_force, position_after
 from bridge.domain.settle import Held, settle
 from bridge.domain.standing import Reset
+from bridge.domain.trail import check_is_ahead
 from bridge.domain.window import Cut, cut
 from bridge.engine.cycle import Carried, Memory, Neighbours, Pass, Tenure, concluded, remember, watched_for_poison
 from bridge.signals import Signals
@@ -42,7 +43,9 @@ async def run_atomic_cycle(
     """
     began_s = neighbours.clock.monotonic_s()
     with signals.cycle(plan.name) as traceparent:
-        page = cut(await owned_page(plan, generation, memory, neighbours, signals), window)
+        whole = await owned_page(plan, generation, memory, neighbours, signals)
+        check_is_ahead(whole, memory.trail, began_s)
+        page = cut(whole, window)
         position = memory.tenure.position if memory.tenure else None
         committed = committed_part(page.batch, position)
         batch = committed or page.batch

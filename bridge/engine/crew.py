@@ -65,10 +65,10 @@ class Crew:
         """Put a worker to work, or let a parked one go on; one at work gets the plan where it is another."""
         hand = self._hands.get(plan.name)
         if hand is None:
-            hand = self._hands[plan.name] = self._new(plan, standing())
+            hand = self._hands[plan.name] = self._new(plan, self._bound(plan, standing()))
         elif hand.task is None:
             # Somebody else may have had the trigger meanwhile: what is written down counts, not what we remember.
-            hand.worker.keeper.standing = standing()
+            hand.worker.keeper.standing = self._bound(plan, standing())
         if hand.worker.plan is not plan:
             hand.worker.replan(plan)
         if hand.task is None:
@@ -124,6 +124,9 @@ class Crew:
         keeper = Keeper(plan.name, standing, self._store)
         worker = Worker(plan, keeper, guarded(self._neighbours, guard), self._signals, self._random)
         return _Hand(worker=worker, guard=guard)
+
+    def _bound(self, plan: TriggerPlan, standing: Standing) -> Standing:
+        return standing.bound_to(plan.ref.identity, self._neighbours.clock.now())
 
     def _report_end(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (defect := task.exception()):

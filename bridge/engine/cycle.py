@@ -15,6 +15,7 @@ from bridge.domain.poison import PoisonWatch
 from bridge.domain.position import Position
 from bridge.domain.settle import Held, Settled, is_refused_for_size, settle
 from bridge.domain.standing import Bookmark, Reset
+from bridge.domain.trail import Trail, check_is_ahead
 from bridge.domain.window import Cut, bookmark_after, cut
 from bridge.ports import Clock, Ledger, Publisher, Source, TransactionalPublisher
 from bridge.signals import Signals
@@ -51,7 +52,8 @@ class Memory:
     `unmarked`: acked, but the ledger was out when they were to be marked. `refused`: what the broker will not take as
     it is, with its reason; the next pass makes dead letters of them. `poison`: the recent share of dead letters.
     `tenure`: None until the trigger is taken over, and again from the moment a transaction is in doubt.
-    `bookmark`: where the trigger stands, None before the first pass and behind a reset.
+    `bookmark`: where the trigger stands, None before the first pass and behind a reset. `trail`: what it has been
+    advanced past.
     """
 
     unmarked: set[MarkKey] = field(default_factory=set)
@@ -59,6 +61,7 @@ class Memory:
     poison: PoisonWatch = field(default_factory=PoisonWatch)
     tenure: Tenure | None = None
     bookmark: Bookmark | None = None
+    trail: Trail = field(default_factory=Trail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,7 @@ async def run_cycle(
         with signals.step(plan.name, "fetch"):
             page = await neighbours.source.fetch(plan.ref, plan.batch_size)
         signals.fetched(plan.name, page)
+        check_is_ahead(page, memory.trail, began_s)
         batch = cut(page, window)
 
         with signals.step(plan.name, "decide"):
@@ -163,8 +167,8 @@ async def concluded(
             memory.bookmark = bookmark_after(batch, memory.bookmark)
             advanced = bool(batch.results or batch.filtered) and not carried.cut.is_last
             if advanced:
-                with signals.step(plan.name, "advance"):
-                    await neighbours.source.advance(plan.ref, verdict)
+                await advance(plan, verdict, memory, neighbours, signals)
+                memory.trail.advanced(batch, memory.bookmark)
         case never:
             assert_never(never)
 
@@ -180,6 +184,18 @@ async def concluded(
         advanced=advanced,
         is_last=carried.cut.is_last,
     )
+
+
+async def advance(
+    plan: TriggerPlan, verdict: Settled, memory: Memory, neighbours: Neighbours, signals: Signals
+) -> None:
+    """Move the position; without an answer it may be moved late (D15)."""
+    try:
+        with signals.step(plan.name, "advance"):
+            await neighbours.source.advance(plan.ref, verdict)
+    except BaseException:
+        memory.trail.doubt(neighbours.clock.monotonic_s())
+        raise
 
 
 def watched_for_poison(plan: TriggerPlan, poison: PoisonWatch, batch: Batch, decision: Decision) -> PoisonWatch:

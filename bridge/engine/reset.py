@@ -10,6 +10,7 @@ from bridge.domain.model import TriggerRef
 from bridge.domain.replay import Step, failed, held_at, in_phase, next_step, released, returned
 from bridge.domain.settle import settled_before
 from bridge.domain.standing import Reset, ResetPhase
+from bridge.domain.trail import Trail
 from bridge.engine.cycle import Memory
 from bridge.engine.keeper import Keeper
 from bridge.ports import Clock, Source
@@ -58,12 +59,13 @@ async def _reset_platform(ref: TriggerRef, keeper: Keeper, memory: Memory, sourc
     reset = keeper.standing.open_reset
     if reset is None:
         return
+    # From here on nothing that was known of the position holds.
+    memory.bookmark, memory.trail = None, fresh_trail(clock)
     try:
         await source.reset(ref, reset.to_comment_created_at)
     except (Refused, StopTrigger) as refused:
         await keeper.change(partial(failed, error=f"{refused.code}: {refused}", now=clock.now()))
         return
-    memory.bookmark = None
     await keeper.change(partial(released, now=clock.now()))
 
 
@@ -74,7 +76,7 @@ async def _return(ref: TriggerRef, keeper: Keeper, memory: Memory, source: Sourc
         sentence = "lost_place: where the trigger stood before is not written down"
         await keeper.change(partial(returned, now=clock.now(), error=sentence))
         return
-    memory.bookmark = None
+    memory.bookmark, memory.trail = None, fresh_trail(clock)
     try:
         await source.advance(ref, settled_before(reset.saved))
     except (Refused, StopTrigger) as refused:
@@ -82,6 +84,13 @@ async def _return(ref: TriggerRef, keeper: Keeper, memory: Memory, source: Sourc
         return
     await keeper.change(partial(returned, now=clock.now()))
     memory.bookmark = reset.saved
+
+
+def fresh_trail(clock: Clock) -> Trail:
+    """Of a position that is being moved, by a request that may also arrive late."""
+    trail = Trail()
+    trail.doubt(clock.monotonic_s())
+    return trail
 
 
 def tell(before: Reset, keeper: Keeper, signals: Signals) -> None:

@@ -15,9 +15,11 @@ from bridge.domain.progress import held, passed
 from bridge.domain.replay import Step, next_step, replayed
 from bridge.domain.standing import ResetPhase
 from bridge.domain.status import State, Status
+from bridge.domain.trail import MovedBack, trail_of
 from bridge.domain.window import window_of
 from bridge.engine.atomic_cycle import run_atomic_cycle
 from bridge.engine.cycle import Memory, Neighbours, Pass, run_cycle
+from bridge.engine.foreign import look_into
 from bridge.engine.guard import Leaving
 from bridge.engine.keeper import Keeper
 from bridge.engine.reset import reconcile, tell
@@ -27,6 +29,10 @@ STAND_BY_S = 30.0
 """A worker that stands by is woken by commands; it turns now and then all the same, for liveness to see."""
 
 MARK_AGAIN_S = 1.0
+
+
+REACHED_EVERY_S = 30.0
+"""How far a trigger is, is written down so often: a process that is killed leaves as much unknown."""
 
 
 class PrefixedPlan:
@@ -65,7 +71,8 @@ class Worker:
         self._signals = signals
         self._random = random
         self.census = Census(plan.rules, neighbours.clock.now())
-        self._memory = Memory()
+        self._memory = Memory(trail=trail_of(keeper.standing, neighbours.clock.monotonic_s()))
+        self._reached_at_s = neighbours.clock.monotonic_s()
         self._wake = asyncio.Event()
         self._stopping = False
         self._for_good = False
@@ -87,6 +94,9 @@ class Worker:
     def ready(self) -> None:
         """`run` is to be called again, and goes on with what is remembered."""
         self._stopping = False
+        # Somebody else may have moved the trigger meanwhile.
+        self._memory.bookmark = None
+        self._memory.trail = trail_of(self.keeper.standing, self._clock.monotonic_s())
 
     def wake(self) -> None:
         """Look at the standing again: it was changed."""
@@ -103,7 +113,8 @@ class Worker:
     def resume(self) -> None:
         """Try again after a loud stop; what made it stop is counted afresh."""
         self._halted = None
-        self._memory = Memory(unmarked=self._memory.unmarked, bookmark=self._memory.bookmark)
+        kept = self._memory
+        self._memory = Memory(unmarked=kept.unmarked, bookmark=kept.bookmark, trail=kept.trail)
         self._wake.set()
 
     async def run(self) -> None:
@@ -113,6 +124,7 @@ class Worker:
             wait_s = await self._turn()
             if wait_s:
                 await self._clock.wait(self._wake, wait_s)
+        await self._note_reached(is_clean=not self._memory.trail.is_doubted(self._clock.monotonic_s()))
         await self._mark_the_rest()
 
     async def _mark_the_rest(self) -> None:
@@ -185,12 +197,37 @@ class Worker:
         plan = self._prefixed.of(self.plan, replay.topic_prefix if replay and is_replaying else "")
         run_pass = run_atomic_cycle if plan.delivery is DeliveryMode.EXACTLY_ONCE else run_cycle
         window = window_of(standing)
-        done = await run_pass(plan, standing.generation, self._memory, self._neighbours, self._signals, window)
+        await self._begin_reaching()
+        try:
+            done = await run_pass(plan, standing.generation, self._memory, self._neighbours, self._signals, window)
+        except MovedBack:
+            await look_into(plan, self.keeper, self._memory, self._neighbours, self._signals)
+            return 0.0
         self.status = passed(self.status, done.batch, done.decision, done.receipts, self._clock.now())
         self.census.count(done.batch)
         if is_replaying:
             await self._count_replay(done)
+        if self._clock.monotonic_s() - self._reached_at_s > REACHED_EVERY_S:
+            await self._note_reached(is_clean=False)
         return self._rest(done)
+
+    async def _begin_reaching(self) -> None:
+        """From the first pass on an advance may be under way when the process dies, which the next one has to know."""
+        reached = self.keeper.standing.reached
+        if reached is not None and reached.is_clean:
+            begun = replace(reached, is_clean=False)
+            await self.keeper.change(lambda standing: replace(standing, reached=begun))
+
+    async def _note_reached(self, *, is_clean: bool) -> None:
+        """Write down how far the trigger is, for whoever comes after (D15). Nothing depends on it before then."""
+        self._reached_at_s = self._clock.monotonic_s()
+        reached = self._memory.trail.reached(self.keeper.standing, is_clean=is_clean)
+        if reached is None:
+            return
+        try:
+            await self.keeper.change(lambda standing: replace(standing, reached=reached))
+        except BridgeError as error:
+            self._signals.reached_unwritten(self.plan.name, error)
 
     async def _let_go(self) -> None:
         """The producer of a trigger whose batches are no longer transactions."""

@@ -179,6 +179,21 @@ class Signals:
         self._count.bypassed.add(1, {"trigger": trigger})
         self._log.warning("ledger_bypassed", trigger=trigger, code=error.code)
 
+    def moved_back(self, trigger: TriggerName, policy: str, to: datetime | None) -> None:
+        """Somebody else has reset the trigger at the platform; `policy` is what becomes of it."""
+        self._count.platform_resets.add(1, {"trigger": trigger, "policy": policy})
+        self._log.error(
+            "reset_at_the_platform", trigger=trigger, policy=policy, to_comment_created_at=to.isoformat() if to else ""
+        )
+
+    def looked_into(self, trigger: TriggerName) -> None:
+        """A page that looked moved back was not: its comments are old, and new to us."""
+        self._log.info("page_looked_into", trigger=trigger)
+
+    def reached_unwritten(self, trigger: TriggerName, error: BridgeError) -> None:
+        """How far a trigger is could not be written down; it is tried again, and nothing waits for it."""
+        self._log.warning("reached_unwritten", trigger=trigger, code=error.code)
+
     def reset_moved(self, trigger: TriggerName, reset: Reset) -> None:
         """A reset has come to another phase."""
         self._count.resets.add(1, {"trigger": trigger, "phase": reset.phase.value})

@@ -26,6 +26,9 @@ class Instruments:
         self.unmatched = count("bridge_results_unmatched", "", "Results no live route took")
         self.requests = count("bridge_platform_requests", "", "Answers of the platform, by operation and code")
         self.resets = count("bridge_resets", "", "Resets, by the phase they came to")
+        self.platform_resets = count(
+            "bridge_platform_resets", "", "Resets made at the platform itself, by what was done"
+        )
         self.abandoned = count("bridge_producers_abandoned", "", "Producers given up after an unknown outcome")
         self.held = count("bridge_batches_held", "", "Batches whose position was held, by reason")
         self.bypassed = count("bridge_ledger_bypassed", "", "Batches published without their ledger, by choice")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from bridge.domain.delivery import Delivery, MarkKey
 from bridge.domain.plan import TriggerPlan
+from bridge.domain.replay_count import Count, ReplayCount
 from bridge.domain.topic_record import Bounds, Place, Search, TopicRecord, Writer, topic_record
 
 ONE_PRODUCER = Writer(1, 0)
@@ -41,7 +42,7 @@ class FakeTopicReader:
 
     async def dead_letters_in_order(
         self, plan: TriggerPlan, since: datetime | None
-    ) -> AsyncIterator[Sequence[TopicRecord]]:
+    ) -> AsyncGenerator[Sequence[TopicRecord], None]:
         found = [each for each in self.records if each.is_dead and each.trigger == plan.ref.identity]
         found = [each for each in found if since is None or each.written_at >= since]
         for start in range(0, len(found), self.chunk):
@@ -65,3 +66,16 @@ class FakeTopicReader:
             is_whole=len(read) == len(there) and len(found) <= bounds.found_max,
             searched_since=read[0].written_at if len(read) < len(there) else since,
         )
+
+
+@dataclass
+class FakeReplayCounter:
+    """Counts on the topics of a fake reader."""
+
+    reader: FakeTopicReader = field(default_factory=FakeTopicReader)
+
+    async def count(self, plan: TriggerPlan, since: datetime, until: datetime | None) -> ReplayCount:
+        there = [each for each in self.reader.records if each.place.topic in plan.topics and each.written_at >= since]
+        counted = Count(trigger=plan.ref.identity, since=since, until=until)
+        counted.add(there)
+        return counted.result(len(there), None)

@@ -46,6 +46,7 @@ async def every_metric(told: Telemetry) -> None:
     told.signals.failed(PLAN.name, Retry("x", code="timeout"), 1, 0.1)
     reset = Reset(id="r", to_comment_created_at=START, requested_at=START, requested_by="x", phase=ResetPhase.DONE)
     told.signals.reset_moved(PLAN.name, reset)
+    told.signals.moved_back(PLAN.name, "replay", START)
     told.spans_dropped.add(1, {"reason": "queue_full"})
 
 

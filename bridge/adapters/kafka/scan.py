@@ -27,7 +27,7 @@ from bridge.ports import Clock
 READ_COMMITTED = 1
 READ_UNCOMMITTED = 0
 LATEST, EARLIEST = -1, -2
-FETCH_BYTES_MAX = 4 * 1024 * 1024
+FETCH_BYTES_MAX = 2 * 1024 * 1024
 FETCH_WAIT_MS = 250
 OPEN_TRANSACTION_WAIT_S = 60.0
 """Longer than the brokers let one of ours stay open."""
@@ -103,39 +103,40 @@ class Scanner:
         ]
 
     async def records(self, stretch: Stretch, *, with_values: bool = False) -> AsyncIterator[list[TopicRecord]]:
-        """Those of ours, in order, a fetch at a time."""
+        """Those of ours, in order, a batch at a time: whole fetches, decompressed, can be large."""
         place_of = _places_of(stretch)
-        async for batches in self.batches(stretch):
+        async for batch in self.batches(stretch):
             found = []
-            for batch in batches:
-                for record in batch.records:
-                    read = topic_record(
-                        place_of(record.offset),
-                        record.timestamp,
-                        record.key,
-                        record.headers,
-                        batch.writer,
-                        batch.is_transactional,
-                        (record.value or b"") if with_values else b"",
-                    )
-                    if read is None:
-                        self.foreign += 1
-                    else:
-                        found.append(read)
+            for record in batch.records:
+                read = topic_record(
+                    place_of(record.offset),
+                    record.timestamp,
+                    record.key,
+                    record.headers,
+                    batch.writer,
+                    batch.is_transactional,
+                    (record.value or b"") if with_values else b"",
+                )
+                if read is None:
+                    self.foreign += 1
+                else:
+                    found.append(read)
             yield found
 
-    async def batches(self, stretch: Stretch) -> AsyncIterator[list[LogBatch]]:
-        """What is committed in the stretch, a fetch at a time; a last batch may reach over the end, cut to it."""
+    async def batches(self, stretch: Stretch) -> AsyncIterator[LogBatch]:
+        """What is committed in the stretch; a first and a last batch may reach over its ends and are cut to them."""
         at = stretch.start
         waiting_since_s = self._clock.monotonic_s()
         while at < stretch.end:
             fetched = await self._fetched(stretch, at)
-            at = max(at, fetched.log_start)
-            batches = [_within(batch, at, stretch.end) for batch in committed_batches(fetched)]
-            if batches:
-                at = batches[-1].next_offset
+            start = at = max(at, fetched.log_start)
+            for batch in committed_batches(fetched):
+                at = batch.next_offset
+                yield _within(batch, start, stretch.end)
+                # Workers of the same process have their turn between two batches.
+                await self._clock.sleep(0)
+            if at > start:
                 waiting_since_s = self._clock.monotonic_s()
-                yield batches
             elif self._clock.monotonic_s() - waiting_since_s > self.open_transaction_wait_s:
                 self.hidden[stretch.topic, stretch.partition] = stretch.end - at
                 return

@@ -1,8 +1,9 @@
 """The records of the state topic: a format with a version, read by the releases before and after this one (D17, D18).
 
-Three keys for each trigger: `<trigger>/wish` (what an operator wants and how far it got), `<trigger>/generation`, and
-with `delivery: exactly_once` `<trigger>/position`, written in the transaction of the batch it speaks of (D3). Keys of
-other kinds and fields of other names are for other releases, and are passed over.
+Keys for each trigger: `<trigger>/wish` (what an operator wants and how far it got), `<trigger>/generation`,
+`<trigger>/reached` (how far it surely was, now and then), and with `delivery: exactly_once` `<trigger>/position`,
+written in the transaction of the batch it speaks of (D3). Keys of other kinds and fields of other names are for other
+releases, and are passed over.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ import msgspec
 from bridge.domain.errors import Fatal
 from bridge.domain.model import Generation, SequenceId, TriggerName
 from bridge.domain.position import Position
-from bridge.domain.standing import Bookmark, Pause, Reset, ResetPhase, Standing
+from bridge.domain.standing import Bookmark, Pause, Reached, Reset, ResetPhase, Standing
 
 VERSION = 1
 WISH = "wish"
 GENERATION = "generation"
 POSITION = "position"
+REACHED = "reached"
+STANDING = (WISH, GENERATION, REACHED)
 EARLIER_WRITTEN_MAX = 32
 """Of the batches a position remembers: enough for what a dead owner may have had under way, little enough a record."""
 
@@ -72,6 +75,19 @@ class WishRecord(msgspec.Struct, frozen=True):
     version: int = VERSION
     pause: PauseRecord | None = None
     resets: tuple[ResetRecord, ...] = ()
+    trigger: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class ReachedRecord(msgspec.Struct, frozen=True):
+    """Under `<trigger>/reached`, as `Reached`."""
+
+    trigger: str
+    generation: int
+    place: BookmarkRecord
+    version: int = VERSION
+    high: datetime | None = None
+    firsts: tuple[str, ...] = ()
+    clean: bool = False
 
 
 class GenerationRecord(msgspec.Struct, frozen=True):
@@ -114,17 +130,22 @@ def records_of(name: TriggerName, standing: Standing) -> tuple[StateRecord, ...]
     wish = WishRecord(
         pause=PauseRecord(by=pause.by, at=pause.at, reason=pause.reason) if pause else None,
         resets=tuple(_spelled(reset) for reset in standing.resets),
+        trigger=standing.trigger or msgspec.UNSET,
     )
     raised = GenerationRecord(generation=standing.generation, reset_id=standing.generation_reset_id)
-    return (
+    records = (
         StateRecord(key=f"{name}/{WISH}".encode(), value=msgspec.json.encode(wish)),
         StateRecord(key=f"{name}/{GENERATION}".encode(), value=msgspec.json.encode(raised)),
     )
+    if standing.reached is None:
+        return records
+    reached = msgspec.json.encode(_spelled_reached(standing.reached))
+    return (*records, StateRecord(key=f"{name}/{REACHED}".encode(), value=reached))
 
 
 def is_of_standing(record: StateRecord) -> bool:
-    """It is a wish or a generation, and so never part of a transaction."""
-    return record.key.rpartition(b"/")[2] in (WISH.encode(), GENERATION.encode())
+    """It is part of a standing, and so never part of a transaction."""
+    return record.key.rpartition(b"/")[2].decode("utf-8", "replace") in STANDING
 
 
 def position_key(name: TriggerName) -> bytes:
@@ -186,7 +207,7 @@ def standings_of(records: Iterable[StateRecord]) -> Mapping[TriggerName, Standin
     standings: dict[TriggerName, Standing] = {}
     for record in latest.values():
         name, _, kind = record.key.decode("utf-8", "replace").rpartition("/")
-        if record.value is None or kind not in (WISH, GENERATION):
+        if record.value is None or kind not in STANDING:
             continue
         before = standings.get(TriggerName(name), Standing())
         standings[TriggerName(name)] = _joined(before, kind, record)
@@ -197,12 +218,19 @@ def _joined(standing: Standing, kind: str, record: StateRecord) -> Standing:
     value = record.value or b""
     try:
         if kind == WISH:
-            wish = msgspec.json.decode(value, type=WishRecord)
-            return replace(standing, pause=_paused(wish.pause), resets=tuple(_read(reset) for reset in wish.resets))
+            return _wished(standing, msgspec.json.decode(value, type=WishRecord))
+        if kind == REACHED:
+            return replace(standing, reached=_read_reached(msgspec.json.decode(value, type=ReachedRecord)))
         raised = msgspec.json.decode(value, type=GenerationRecord)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise _unreadable(record, error) from error
     return replace(standing, generation=Generation(raised.generation), generation_reset_id=raised.reset_id)
+
+
+def _wished(standing: Standing, wish: WishRecord) -> Standing:
+    resets = tuple(_read(reset) for reset in wish.resets)
+    trigger = wish.trigger if isinstance(wish.trigger, str) else ""
+    return replace(standing, pause=_paused(wish.pause), resets=resets, trigger=trigger)
 
 
 def _unreadable(record: StateRecord, error: Exception) -> Fatal:
@@ -258,6 +286,33 @@ def _read(record: ResetRecord) -> Reset:
         replayed_from=record.replayed_from,
         replayed_to=record.replayed_to,
         cancelled_by=record.cancelled_by,
+    )
+
+
+def _spelled_reached(reached: Reached) -> ReachedRecord:
+    return ReachedRecord(
+        trigger=reached.trigger,
+        generation=reached.generation,
+        place=BookmarkRecord(batch_id=reached.place.batch_id, last=reached.place.last, last_at=reached.place.last_at),
+        high=reached.high,
+        firsts=reached.firsts,
+        clean=reached.is_clean,
+    )
+
+
+def _read_reached(record: ReachedRecord) -> Reached:
+    place = Bookmark(
+        batch_id=SequenceId(record.place.batch_id),
+        last=SequenceId(record.place.last),
+        last_at=record.place.last_at,
+    )
+    return Reached(
+        trigger=record.trigger,
+        generation=Generation(record.generation),
+        place=place,
+        high=record.high,
+        firsts=tuple(map(SequenceId, record.firsts)),
+        is_clean=record.clean,
     )
 
 

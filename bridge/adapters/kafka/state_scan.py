@@ -39,9 +39,8 @@ async def evidence(scanner: Scanner, topic: str) -> Evidence:
     promises: list[Promise] = []
     standing: dict[bytes, StateRecord] = {}
     for stretch in stretches:
-        async for batches in scanner.batches(stretch):
-            for batch in batches:
-                _read(batch, promises, standing)
+        async for batch in scanner.batches(stretch):
+            _read(batch, promises, standing)
     return Evidence(promises=promises, standings=standings_of(standing.values()))
 
 

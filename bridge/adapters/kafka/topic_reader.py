@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from bridge.adapters.kafka.packing import partition_of
 from bridge.adapters.kafka.scan import READ_COMMITTED, Scanner, Stretch, scanning
 from bridge.adapters.kafka.settings import KafkaSettings
+from bridge.domain.delivery import MarkKey
 from bridge.domain.errors import Retry
 from bridge.domain.plan import KeyKind, TriggerPlan
 from bridge.domain.record import text
@@ -51,6 +52,26 @@ class KafkaTopicReader:
 
         return await self._search({plan.dead_letter.topic}, frozenset(), b"", is_wanted, bounds)
 
+    async def dead_letters_in_order(
+        self, plan: TriggerPlan, since: datetime | None
+    ) -> AsyncGenerator[Sequence[TopicRecord], None]:
+        """As the port says; no bound but the broker's own answers."""
+        if plan.dead_letter is None:
+            return
+        async with scanning(self._settings, self._clock) as scanner:
+            for stretch in await scanner.stretches({plan.dead_letter.topic}, since=since):
+                async for records in scanner.records(stretch, with_values=True):
+                    yield [each for each in records if each.is_dead and each.trigger == plan.ref.identity]
+
+    async def marks_of(self, plan: TriggerPlan, uids: Collection[str], since: datetime | None) -> frozenset[MarkKey]:
+        """As the port says."""
+        marks: set[MarkKey] = set()
+        async with scanning(self._settings, self._clock) as scanner:
+            for stretch in await scanner.stretches(plan.topics, since=since):
+                async for records in scanner.records(stretch):
+                    marks |= {each.mark for each in records if _may_be_of(each, plan, uids)}
+        return frozenset(marks)
+
     async def _search(
         self,
         topics: Collection[str],
@@ -68,6 +89,11 @@ class KafkaTopicReader:
                 return await _found(scanner, topics, only, is_wanted, bounds)
         except TimeoutError as error:
             raise Retry(f"the search took longer than {self._timeout_s:.0f} s", code="timeout") from error
+
+
+def _may_be_of(record: TopicRecord, plan: TriggerPlan, uids: Collection[str]) -> bool:
+    ours = record.trigger == plan.ref.identity and not record.is_dead
+    return ours and (record.uid in uids or bool(record.redriven_from))
 
 
 def _keyed_by_uid(plans: Sequence[TriggerPlan]) -> frozenset[str]:

@@ -20,8 +20,10 @@ MODULES: Final = {
     "bridge.app.cli.demo": ("demo",),
     "bridge.app.cli.sandbox": ("sandbox",),
     "bridge.app.cli.platform": ("platform",),
+    "bridge.app.cli.remote": ("status", "pause", "resume", "reset", "trace"),
     "bridge.app.cli.probe": ("probe",),
     "bridge.app.cli.audit": ("audit",),
+    "bridge.app.cli.redrive": ("redrive",),
 }
 """Which module has which commands. Only the one that is asked for is loaded: `check` need not wait for a web server."""
 

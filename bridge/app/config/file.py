@@ -176,6 +176,8 @@ class TriggerOptions(Closed):
     """`at_least_once`: Redis marks make repeats rare. `exactly_once`: a batch is one Kafka transaction."""
     on_ledger_outage: Literal["hold", "publish"] | None = None
     """Without Redis: wait (default), or go on and risk repeats."""
+    on_foreign_reset: Literal["replay", "skip"] | None = None
+    """What becomes of a reset made at the platform itself: replayed as a new generation (default), or undone."""
     record_bytes_max: RecordBytes | None = None
     """A larger record becomes a dead letter; 900000 by default."""
     key: RecordKey | None = None

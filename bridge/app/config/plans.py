@@ -13,6 +13,7 @@ from bridge.domain.plan import (
     DeadLetter,
     DeliveryMode,
     KeyFrom,
+    OnForeignReset,
     OnLedgerOutage,
     TriggerPlan,
 )
@@ -54,6 +55,7 @@ def plan_of(trigger: TriggerSection, defaults: TriggerOptions) -> TriggerPlan:
         poll_interval_s=_first(trigger.poll_interval, defaults.poll_interval, POLL_INTERVAL_DEFAULT_S),
         delivery=DeliveryMode(_first(trigger.delivery, defaults.delivery, "at_least_once")),
         on_ledger_outage=OnLedgerOutage(_first(trigger.on_ledger_outage, defaults.on_ledger_outage, "hold")),
+        on_foreign_reset=OnForeignReset(_first(trigger.on_foreign_reset, defaults.on_foreign_reset, "replay")),
         record_bytes_max=_first(trigger.record_bytes_max, defaults.record_bytes_max, RECORD_BYTES_MAX_DEFAULT),
     )
 

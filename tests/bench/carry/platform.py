@@ -1,7 +1,8 @@
 """A platform that costs next to nothing: prepared results, one position per trigger, and the stop-watch of the bench.
 
-Run as a process of its own. It notes the time and the CPU time of the process under test when its trigger passes the
-warm-up mark and the end, at the very request that does it, so that nobody has to poll.
+Run as a process of its own. It notes the time and the CPU time of the process under test when its triggers pass the
+warm-up mark and the end, at the very request that does it, so that nobody has to poll. Triggers named `group--1`,
+`group--2` are measured together, as `group`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from tests.bench.carry.results import results
+from tests.bench.carry.results import SEQUENCE_ID, results
+
+PREPARED_MAX = 100 * 512
 
 
 def cpu_ns(pid: int) -> int:
@@ -39,41 +42,70 @@ class Watch:
 
 
 class Stage:
-    """All triggers stand over the same results; one that nobody asked for yet begins at 0."""
+    """All triggers stand over the same `count` results: the prepared ones, over and over, under ids of their own.
 
-    def __init__(self, prepared: list[bytes]) -> None:
-        self.prepared = prepared
+    A trigger sees all of them, or as many as it was told to; when each arrival was seen and advanced past is kept.
+    """
+
+    def __init__(self, prepared: list[bytes], count: int) -> None:
+        self.parts = [tuple(result.split(SEQUENCE_ID)) for result in prepared]
+        self.count = count
+        self.visible: dict[str, int] = {}
+        self.arrivals: dict[str, list[tuple[float, float]]] = {}
+        self.arrived_s: dict[str, float] = {}
         self.positions: dict[str, int] = {}
+        self.carried: dict[str, int] = {}
         self.watches: dict[str, Watch] = {}
 
     def answer(self, method: str, path: str, body: bytes) -> bytes:
         """The body of the answer to a request."""
         *_, trigger, operation = path.split("/")
-        if operation == "fetch":
-            return self._page(self.positions.get(trigger, 0), json.loads(body)["size"])
-        if operation == "advance":
-            position = int(json.loads(body)["sequence_id"].removeprefix("at-"))
-            self.positions[trigger] = position
-            if trigger in self.watches:
-                self.watches[trigger].passed(position)
-            return b'{"status":"ok","sequence_id":"at-%d"}' % position
-        if operation == "watch" and method == "POST":
-            self.watches[trigger] = Watch(**json.loads(body))
-            return b"{}"
-        if operation == "watch":
-            watch = self.watches[trigger]
-            return json.dumps({"position": self.positions.get(trigger, 0), "marks": watch.marks}).encode()
-        return b'{"status":"ok"}'
+        match method, operation:
+            case "POST", "fetch":
+                return self._page(trigger, json.loads(body)["size"])
+            case "POST", "advance":
+                return self._advanced(trigger, int(json.loads(body)["sequence_id"].removeprefix("at-")))
+            case "POST", "watch":
+                self.watches[trigger] = Watch(**json.loads(body))
+                return b"{}"
+            case "GET", "watch":
+                return json.dumps(
+                    {"carried": self.carried.get(trigger, 0), "marks": self.watches[trigger].marks}
+                ).encode()
+            case "POST", "visible":
+                self.visible[trigger] = json.loads(body)["results"]
+                self.arrived_s[trigger] = time.monotonic()
+                return b"{}"
+            case "GET", "arrivals":
+                return json.dumps(self.arrivals.get(trigger, [])).encode()
+            case _:
+                return b'{"status":"ok"}'
 
-    def _page(self, position: int, size: int) -> bytes:
-        page = self.prepared[position : position + size]
-        end = position + len(page)
-        is_end = b"true" if end >= len(self.prepared) else b"false"
+    def _advanced(self, trigger: str, position: int) -> bytes:
+        group = trigger.rpartition("--")[0] or trigger
+        self.carried[group] = self.carried.get(group, 0) + position - self.positions.get(trigger, 0)
+        self.positions[trigger] = position
+        if group in self.watches:
+            self.watches[group].passed(self.carried[group])
+        if trigger in self.arrived_s and position >= self.visible[trigger]:
+            self.arrivals.setdefault(trigger, []).append((self.arrived_s.pop(trigger), time.monotonic()))
+        return b'{"status":"ok","sequence_id":"at-%d"}' % position
+
+    def _page(self, trigger: str, size: int) -> bytes:
+        last = self.visible.get(trigger, self.count)
+        begin = self.positions.get(trigger, 0)
+        end = min(begin + size, last)
+        results = b",".join(self._result(number) for number in range(begin, end))
+        is_end = b"true" if end >= last else b"false"
         return b'{"status":"ok","filtered":0,"sequence_id":"at-%d","is_end_sequence":%b,"results":[%b]}' % (
-            end,
+            max(begin, end),
             is_end,
-            b",".join(page),
+            results,
         )
+
+    def _result(self, number: int) -> bytes:
+        before, after = self.parts[number % len(self.parts)]
+        return b'%b"at-%d"%b' % (before, number + 1, after)
 
 
 class Connection(asyncio.Protocol):
@@ -90,6 +122,7 @@ class Connection(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
+        # A client may send several requests at once, or one in pieces.
         self._read += data
         while (end := self._read.find(b"\r\n\r\n")) >= 0:
             head = bytes(self._read[:end]).decode("latin-1")
@@ -117,7 +150,7 @@ def _content_length(head: str) -> int:
 
 async def serve(port: int, count: int) -> None:
     """Until the process is ended."""
-    stage = Stage(results(count))
+    stage = Stage(results(min(count, PREPARED_MAX)), count)
     server = await asyncio.get_running_loop().create_server(lambda: Connection(stage), "127.0.0.1", port)
     await server.serve_forever()
 

@@ -7,6 +7,8 @@ import random
 from datetime import UTC, datetime, timedelta
 
 BATCH_SIZE = 512
+SEQUENCE_ID = b'"@"'
+"""Stands for it in a prepared result, and nowhere else."""
 RESULT_BYTES = 2_048
 THRESHOLD = 0.5
 FIRST_UPLOAD = datetime(2020, 6, 1, tzinfo=UTC)
@@ -21,7 +23,7 @@ WORDS = tuple(TEXT.split())
 
 
 def results(count: int, seed: int = 7) -> list[bytes]:
-    """Compact JSON, in the trigger's order. The sequence id tells the place: behind the nth result it is `at-n`."""
+    """Compact JSON, in the trigger's order, with SEQUENCE_ID where the platform puts each one's own."""
     rng = random.Random(seed)
     return [_result(number, rng) for number in range(1, count + 1)]
 
@@ -54,7 +56,7 @@ def _result(number: int, rng: random.Random) -> bytes:
             "span": {"content_part": "body", "message_index": 0, "char_start": 10, "char_end": 22},
         }
     ]
-    whole = {"comment": comment, "sequence_id": f"at-{number}", "labels": labels, "entities": entities}
+    whole = {"comment": comment, "sequence_id": SEQUENCE_ID.decode()[1:-1], "labels": labels, "entities": entities}
     room = RESULT_BYTES - len(_compact(whole))
     text = " ".join(rng.choices(WORDS, k=room // 4))[:room]
     comment["messages"][0]["body"]["text"] = text  # type: ignore[index]

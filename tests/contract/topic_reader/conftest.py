@@ -14,7 +14,7 @@ from bridge.adapters.kafka.publisher import KafkaPublisher
 from bridge.adapters.kafka.settings import KafkaSettings
 from bridge.adapters.kafka.topic_reader import KafkaTopicReader
 from bridge.domain.delivery import Delivery
-from bridge.ports import TopicReader
+from bridge.ports import DeadLetterLog, TopicReader
 from tests.contract.publisher.words import all_acked
 from tests.fakes.clock import FakeClock
 from tests.fakes.topic_reader import FakeTopicReader
@@ -23,11 +23,15 @@ from tests.neighbours.topics import Topics
 QUICK = KafkaSettings(bootstrap_servers="", request_timeout_s=2.0, publish_timeout_s=10.0)
 
 
+class Reader(TopicReader, DeadLetterLog, Protocol):
+    """Both ports, as one adapter serves them."""
+
+
 class World(Protocol):
     """A reader with a way to put records where it reads."""
 
     @property
-    def reader(self) -> TopicReader: ...
+    def reader(self) -> Reader: ...
 
     async def make(self, partitions: int = 1) -> str:
         """A fresh topic."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from bridge.domain.dead_letter import DeadLetterBody, opened
 from bridge.domain.decide import decide
-from bridge.domain.model import Generation
+from bridge.domain.model import Generation, SequenceId
 from bridge.domain.plan import KeyFrom, KeyKind, TriggerPlan
-from bridge.domain.topic_record import Bounds
+from bridge.domain.topic_record import REDRIVEN_FROM, Bounds, TopicRecord
 from tests.contract.topic_reader.conftest import World
 from tests.fakes.plans import a_plan, a_route
 from tests.fakes.results import SOURCE_ID, a_batch, raw_result
@@ -85,3 +86,30 @@ async def test_another_triggers_records_on_the_same_topics_are_not_ours(world: W
 async def test_a_trigger_without_a_topic_for_dead_letters_has_none(world: World) -> None:
     plan = replace(await a_plan_on(world), dead_letter=None)
     assert (await world.reader.dead_letters(plan, Bounds())).records == ()
+
+
+async def test_a_redrive_reads_every_dead_letter_with_its_value_and_the_marks_of_its_comments(world: World) -> None:
+    plan = await a_plan_on(world)
+    good = [raw_result(number, {"Urgent": 0.9}) for number in (1, 2)]
+    decision = decide(a_batch([*good, BAD]), plan, Generation(0), {}, "")
+    for hours in (5, 1):
+        await world.land(decision.deliveries, NOW - timedelta(hours=hours))
+    since = NOW - timedelta(hours=3)
+    assert [len(await letters(world, plan, when)) for when in (None, since)] == [2, 1]
+    (letter,) = await letters(world, plan, since)
+    assert opened(letter.value) == DeadLetterBody(sequence_id=SequenceId("seq-9"), uid=uid(9), raw=BAD)
+    marks = await world.reader.marks_of(plan, {uid(1)}, since)
+    assert marks == {each.mark for each in decision.deliveries if each.uid == uid(1)}
+
+
+async def test_what_was_redriven_is_known_by_its_header(world: World) -> None:
+    """It may have got its uid only when it could be read."""
+    plan = await a_plan_on(world)
+    (delivery,) = decide(a_batch([raw_result(1, {"Urgent": 0.9})]), plan, Generation(0), {}, "").deliveries
+    headers = (*delivery.headers, (REDRIVEN_FROM, b"rpa.dead/0/7"))
+    await world.land([replace(delivery, headers=headers)], NOW)
+    assert await world.reader.marks_of(plan, set(), None) == {delivery.mark}
+
+
+async def letters(world: World, plan: TriggerPlan, since: datetime | None) -> list[TopicRecord]:
+    return [each async for some in world.reader.dead_letters_in_order(plan, since) for each in some]

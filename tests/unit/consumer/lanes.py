@@ -10,7 +10,14 @@ SOURCE = "/org1/collateral/triggers/dispute"
 
 
 def a_record(
-    record_id: str, offset: int, generation: int = 0, *, topic: str = "t", partition: int = 0, source: str = SOURCE
+    record_id: str,
+    offset: int,
+    generation: int = 0,
+    *,
+    topic: str = "t",
+    partition: int = 0,
+    source: str = SOURCE,
+    redriven_from: str = "",
 ) -> Record:
     return parse(
         topic=topic,
@@ -25,6 +32,7 @@ def a_record(
             ("ce_generation", b"%d" % generation),
             ("ce_route", b"urgent"),
             ("ce_subject", record_id.encode()),
+            *((("bridge_redriven_from", redriven_from.encode()),) if redriven_from else ()),
         ),
     )
 

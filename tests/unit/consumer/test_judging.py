@@ -34,6 +34,16 @@ def test_what_stands_behind_a_later_generation_is_older() -> None:
     assert window.judge(a_record("d", 4, generation=3)) is Verdict.FRESH
 
 
+def test_a_dead_letter_that_was_redriven_is_late_on_purpose() -> None:
+    """No later generation need have brought it: the reset may have begun behind it."""
+    window = Window()
+    window.note(a_record("a", 3, generation=2))
+    late = a_record("b", 4, generation=1, redriven_from="rpa.dead/0/7")
+    assert (late.redriven_from, window.judge(late)) == ("rpa.dead/0/7", Verdict.FRESH)
+    window.note(late)
+    assert window.judge(a_record("b", 5, generation=1, redriven_from="rpa.dead/0/7")) is Verdict.REPEAT
+
+
 def test_what_stands_before_a_later_generation_is_worked_on_however_late_it_is_read() -> None:
     """Redelivered after a rebalance: the place on the log decides, not the order of reading."""
     window = Window()

@@ -13,11 +13,11 @@ from bridge.domain.plan import DeliveryMode, TriggerPlan
 from bridge.domain.settle import Settled
 from bridge.domain.status import State
 from bridge.engine.atomic_cycle import PRODUCER_IDLE_S_MAX, run_atomic_cycle
-from bridge.engine.cycle import Memory, Pass
+from bridge.engine.cycle import Pass
 from tests.fakes.plans import REF, a_plan
 from tests.fakes.transactions import Doubt, FakeTransactions
 from tests.unit.engine.test_worker import EARLY, a_reset
-from tests.unit.engine.world import World, sequence
+from tests.unit.engine.world import World, new_memory, sequence
 
 NAME = TriggerName("disputes")
 
@@ -38,7 +38,7 @@ class Once(World):
 
     def crash(self) -> None:
         """The process is gone, and with it all it knew."""
-        self.memory = Memory()
+        self.memory = new_memory()
 
     def on(self, topic: str = "rpa.urgent") -> list[str]:
         """What a read_committed consumer gets, in the order of each partition."""

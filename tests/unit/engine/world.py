@@ -12,6 +12,7 @@ from bridge.domain.errors import BridgeError, Retry
 from bridge.domain.model import Generation, TriggerName
 from bridge.domain.plan import TriggerPlan
 from bridge.domain.standing import Standing
+from bridge.domain.trail import trail_of
 from bridge.engine.cycle import Memory, Neighbours, Pass, run_cycle
 from bridge.engine.supervisor import Supervisor
 from bridge.engine.worker import Worker
@@ -87,6 +88,11 @@ class Store:
             raise Retry("no broker", code="broker_unavailable")
 
 
+def new_memory() -> Memory:
+    """Of a worker that has just taken over: the one before it may have left an advance under way."""
+    return Memory(trail=trail_of(Standing(), 0.0))
+
+
 class World:
     """Everything a supervisor needs; `uploaded` results are numbered from 1."""
 
@@ -106,7 +112,7 @@ class World:
             ledger=self.ledger,
             clock=self.clock,
         )
-        self.memory = Memory()
+        self.memory = new_memory()
         self.uploaded = 0
         self.source.make(self.plan.ref)
 
@@ -162,4 +168,4 @@ def sequence(first: int, last: int) -> list[str]:
     return [f"seq-{number}" for number in range(first, last + 1)]
 
 
-__all__ = ["REF", "ListLogger", "Log", "Store", "World", "sequence"]
+__all__ = ["REF", "ListLogger", "Log", "Store", "World", "new_memory", "sequence"]

@@ -1,0 +1,109 @@
+"""From measured runs to the table, and from the table to the verdicts on the targets. Pure."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.bench.carry.race import Run
+
+CEILING, AGAIN = "ceiling", "ceiling again"
+LEAST, ONCE = "bridge at_least_once", "bridge exactly_once"
+HANDWRITTEN, GATHERED, MQ_BRIDGE, QUIX = "hand-written loop", "FastStream gathered", "mq-bridge", "Quix Streams"
+
+Round = Mapping[str, Run]
+"""One run of each contestant, one behind the other on the same machine in the same minute."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Of one figure over the rounds."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        return cls(median=statistics.median(values), low=min(values), high=max(values))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One contestant: its own figures, and its ratios to the ceiling of the same round."""
+
+    name: str
+    results_per_s: Spread
+    cpu_us: Spread
+    throughput_ratio: Spread
+    cpu_ratio: Spread
+    rss_bytes: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A target, what was measured for it, and whether it is met; None where it could not be measured."""
+
+    target: str
+    measured: Spread | None
+    met: bool | None
+
+
+def lines(rounds: Sequence[Round]) -> list[Line]:
+    """In the order of the first round."""
+    return [_line(name, [each for each in rounds if name in each]) for name in rounds[0]]
+
+
+def _line(name: str, rounds: Sequence[Round]) -> Line:
+    return Line(
+        name=name,
+        results_per_s=Spread.of([each[name].results_per_s for each in rounds]),
+        cpu_us=Spread.of([each[name].cpu_us for each in rounds]),
+        throughput_ratio=Spread.of(ratios(rounds, name, CEILING, lambda run: run.results_per_s)),
+        cpu_ratio=Spread.of(ratios(rounds, name, CEILING, lambda run: run.cpu_us)),
+        rss_bytes=max(each[name].rss_bytes for each in rounds),
+    )
+
+
+def ratios(rounds: Sequence[Round], one: str, other: str, figure: Callable[[Run], float]) -> list[float]:
+    """Of two contestants, round by round, where both ran."""
+    return [figure(each[one]) / figure(each[other]) for each in rounds if one in each and other in each]
+
+
+def verdicts(rounds: Sequence[Round]) -> list[Verdict]:
+    """On every target of the comparison."""
+
+    def speed(run: Run) -> float:
+        return run.results_per_s
+
+    def cpu(run: Run) -> float:
+        return run.cpu_us
+
+    return [
+        _at_least(f"{LEAST}: throughput at least 0.75 of the ceiling's", 0.75, ratios(rounds, LEAST, CEILING, speed)),
+        _at_most(f"{LEAST}: CPU per result at most 1.5 times the ceiling's", 1.5, ratios(rounds, LEAST, CEILING, cpu)),
+        _at_least(f"{ONCE}: throughput at least 0.65 of the ceiling's", 0.65, ratios(rounds, ONCE, CEILING, speed)),
+        _at_least(f"{LEAST}: at least 10 times the hand-written loop", 10.0, ratios(rounds, LEAST, HANDWRITTEN, speed)),
+        *(
+            _at_most(f"{LEAST}: less CPU per result than {other}", 1.0, ratios(rounds, LEAST, other, cpu))
+            for other in (GATHERED, MQ_BRIDGE, QUIX)
+        ),
+        _between("the ceiling against itself: within 0.9 to 1.1", 0.9, 1.1, ratios(rounds, AGAIN, CEILING, cpu)),
+    ]
+
+
+def _at_least(target: str, least: float, measured: Sequence[float]) -> Verdict:
+    return _between(target, least, float("inf"), measured)
+
+
+def _at_most(target: str, most: float, measured: Sequence[float]) -> Verdict:
+    return _between(target, 0.0, most, measured)
+
+
+def _between(target: str, least: float, most: float, measured: Sequence[float]) -> Verdict:
+    """By the median of the rounds."""
+    if not measured:
+        return Verdict(target=target, measured=None, met=None)
+    spread = Spread.of(measured)
+    return Verdict(target=target, measured=spread, met=least <= spread.median <= most)

@@ -1,0 +1,191 @@
+"""The same job by several means: the ceiling, loops as teams write them, two peers, and the service in both modes.
+
+`python -m tests.bench.carry_bench [--rounds N] [--only NAME...] [--json]`. Every round runs each contestant once, in
+an order that turns, so that a slow minute falls on all; figures are ratios within a round. What is on the topics is
+counted after every run. Writes .bench/carry.json and .bench/carry.svg. Exit code 1 where a target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform as machine
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tests.bench.carry.peers import NotInstalledError, python_with_peers
+from tests.bench.carry.picture import drawn
+from tests.bench.carry.race import Contestant, Run, Track, as_json, platform
+from tests.bench.carry.results import BATCH_SIZE, RESULT_BYTES
+from tests.bench.carry.verdicts import (
+    AGAIN,
+    CEILING,
+    GATHERED,
+    HANDWRITTEN,
+    LEAST,
+    MQ_BRIDGE,
+    ONCE,
+    QUIX,
+    Line,
+    Round,
+    Spread,
+    Verdict,
+    lines,
+    verdicts,
+)
+from tests.neighbours.choice import start_kafka, start_redis, what_ran
+
+ROUNDS = 7
+BATCHES = 64
+OUT = Path(".bench")
+
+
+def contestants(peers: str | None) -> list[Contestant]:
+    """All of them; the slow ones carry less, which changes nothing in a figure per result."""
+    ours = [
+        Contestant(name=CEILING, module="ceiling", batches=BATCHES),
+        Contestant(name=LEAST, delivery="at_least_once", batches=BATCHES),
+        Contestant(name=ONCE, delivery="exactly_once", batches=BATCHES),
+        Contestant(name=GATHERED, module="faststream_gathered", batches=16),
+        Contestant(name=HANDWRITTEN, module="handwritten", batches=8),
+        Contestant(name=AGAIN, module="ceiling", batches=BATCHES),
+    ]
+    if peers is None:
+        return ours
+    return [
+        *ours,
+        Contestant(name=MQ_BRIDGE, module="mq_bridge_route", batches=BATCHES, python=peers),
+        Contestant(name=QUIX, module="quix", batches=BATCHES, python=peers),
+    ]
+
+
+def main(argv: Sequence[str]) -> int:
+    args = _arguments(argv)
+    console = Console(stderr=True)
+    try:
+        peers = python_with_peers()
+    except NotInstalledError as error:
+        console.print(f"not measured: {error}", style="yellow")
+        peers = None
+    field = [each for each in contestants(peers) if not args.only or each.name in (*args.only, CEILING)]
+    rounds = _measured(field, args.rounds, console)
+    report = _report(rounds)
+    OUT.mkdir(exist_ok=True)
+    (OUT / "carry.json").write_text(json.dumps(report, indent=1))
+    (OUT / "carry.svg").write_text(drawn(lines(rounds), _caption(report)))
+    if args.json:
+        print(json.dumps(report))
+    else:
+        _show(rounds, report)
+    return 1 if any(verdict.met is False for verdict in verdicts(rounds)) else 0
+
+
+def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.carry_bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--only", nargs="*", help="contestants by name, beside the ceiling")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args(argv)
+
+
+def _measured(field: Sequence[Contestant], rounds: int, console: Console) -> list[Round]:
+    done: list[Round] = []
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with tempfile.TemporaryDirectory() as folder, Progress(*columns, console=console) as progress:
+        kafka, redis = start_kafka(Path(folder)), start_redis(Path(folder))
+        bar = progress.add_task("runs", total=rounds * len(field))
+        try:
+            with platform(BATCHES * BATCH_SIZE) as port:
+                track = Track(platform_port=port, kafka=kafka, redis=redis)
+                for turn in range(rounds):
+                    ran: dict[str, Run] = {}
+                    for contestant in (*field[turn % len(field) :], *field[: turn % len(field)]):
+                        progress.update(bar, description=f"round {turn + 1}: {contestant.name}")
+                        ran[contestant.name] = track.run(contestant)
+                        progress.advance(bar)
+                    done.append({each.name: ran[each.name] for each in field})
+        finally:
+            redis.stop()
+            kafka.stop()
+    return done
+
+
+def _report(rounds: Sequence[Round]) -> dict[str, Any]:
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "command": "make bench",
+        "machine": _machine(),
+        "neighbours": what_ran(),
+        "batch_size": BATCH_SIZE,
+        "result_bytes": RESULT_BYTES,
+        "rounds": [[as_json(run) for run in each.values()] for each in rounds],
+        "lines": [asdict(line) for line in lines(rounds)],
+        "verdicts": [asdict(verdict) for verdict in verdicts(rounds)],
+    }
+
+
+def _machine() -> str:
+    cpu = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        machine.machine(),
+    )
+    return f"{os.cpu_count()} cores of {cpu}, Python {machine.python_version()}, Linux {machine.release()}"
+
+
+def _caption(report: dict[str, Any]) -> str:
+    return (
+        f"{report['date']} · batch {BATCH_SIZE}, {RESULT_BYTES // 1024} KB results, {report['neighbours']}, no"
+        f" compression · {len(report['rounds'])} rounds · {report['machine']}"
+    )
+
+
+def _show(rounds: Sequence[Round], report: dict[str, Any]) -> None:
+    console = Console(width=140)
+    console.print(_caption(report))
+    console.print(_table(lines(rounds)))
+    console.print(_judged(verdicts(rounds)))
+    console.print(f"written: {OUT / 'carry.json'}, {OUT / 'carry.svg'}")
+
+
+def _table(of: Sequence[Line]) -> Table:
+    table = Table("contestant", "results/s", "of the ceiling", "CPU µs/result", "times the ceiling", "peak MB")
+    for line in of:
+        table.add_row(
+            line.name,
+            _spread(line.results_per_s, 0),
+            _spread(line.throughput_ratio, 2),
+            _spread(line.cpu_us, 1),
+            _spread(line.cpu_ratio, 2),
+            f"{line.rss_bytes / 1e6:.0f}",
+        )
+    return table
+
+
+def _judged(of: Sequence[Verdict]) -> Table:
+    table = Table("target", "median [low to high]", "verdict")
+    for verdict in of:
+        said = {True: "met", False: "MISSED", None: "not measured"}[verdict.met]
+        table.add_row(verdict.target, _spread(verdict.measured, 2) if verdict.measured else "", said)
+    return table
+
+
+def _spread(spread: Spread, digits: int) -> str:
+    return f"{spread.median:,.{digits}f} [{spread.low:,.{digits}f} to {spread.high:,.{digits}f}]"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
