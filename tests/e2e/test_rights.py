@@ -129,7 +129,7 @@ def config(broker: ApacheKafka, ca: Path, platform: Platform, redis_url: str) ->
         "platform": {"base_url": platform.sandbox.url, "token": platform.sandbox.token},
         "kafka": {"bootstrap_servers": broker.bootstrap_servers, "topics": {"replication_factor": 1}, **security(ca)},
         "redis": {"url": redis_url},
-        "ownership": "local",
+        "ownership": "kafka",
         "accept": ["single_replica"],
         "triggers": [common | {"name": "usual", "trigger": TRIGGER}, common | once],
     }
