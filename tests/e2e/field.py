@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -207,13 +208,16 @@ class Field:
         """The ends of the logs, for a failure."""
         return "\n".join(replica.log_file.read_text(errors="replace")[-1500:] for replica in self.replicas)
 
-    async def judged(self) -> Mapping[str, Figures]:
-        """I1 to I9 of each mode, once all is delivered. In exactly_once no repeat has an excuse."""
+    async def judged(self, replayed_to: Mapping[str, Sequence[datetime]] | None = None) -> Mapping[str, Figures]:
+        """I1 to I9 of each mode, once all is delivered. In exactly_once no repeat has an excuse.
+
+        `replayed_to`: by trigger the instants it was reset to, in order.
+        """
         log = platform_events(read_log_file(self.platform.sandbox.events_file))
         doubts = [each for replica in self.replicas for each in self._doubts(replica)]
         found = {}
         for name in MODES:
-            expectation = self._expectation(name)
+            expectation = self._expectation(name, (replayed_to or {}).get(name, ()))
             mine = without_late_advances(log, expectation, self.late)
             mine = [each for each in mine if getattr(each, "trigger", "") == expectation.trigger]
             records = await read_topics(self.kafka.bootstrap_servers, self.topics_of(name))
@@ -227,12 +231,12 @@ class Field:
     def _doubts(self, replica: Replica) -> list[Event]:
         return bridge_events(read_log_file(replica.log_file), {name: identity(name) for name in MODES})
 
-    def _expectation(self, name: str) -> Expectation:
+    def _expectation(self, name: str, replayed_to: Sequence[datetime]) -> Expectation:
         def routes_of(result: Line) -> dict[str, str]:
             stem = LANES.get("abc"[number_of(str(result["uid"])) % 3])
             return {stem: self.topic(name, stem)} if stem else {"unmatched": self.topic(name, UNMATCHED)}
 
-        return expectation_of(identity(name), self.platform.expected(name), routes_of)
+        return expectation_of(identity(name), self.platform.expected(name), routes_of, replayed_to)
 
 
 @asynccontextmanager
