@@ -65,5 +65,5 @@ function fates(report) {
 
 function row(letter) {
   return h("tr", {}, h("td", {}, instant(letter.written_at)), h("td", {}, h("b", {}, letter.reason), letter.message ? h("small", { class: "muted" }, ` ${letter.message}`) : null), h("td", { class: "mono" }, letter.original_topic || "–"),
-    h("td", { class: "mono" }, letter.uid ? h("a", { href: `#/trace/${encodeURIComponent(letter.uid)}` }, letter.uid) : "unknown"), h("td", { class: "mono muted" }, `${letter.topic}/${letter.partition}/${letter.offset}`));
+    h("td", { class: "mono uid" }, letter.uid ? h("a", { href: `#/trace/${encodeURIComponent(letter.uid)}` }, letter.uid) : "unknown"), h("td", { class: "mono muted" }, `${letter.topic}/${letter.partition}/${letter.offset}`));
 }
