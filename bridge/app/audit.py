@@ -44,8 +44,8 @@ class AuditWish:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditOutcome:
     """`others` are records of nobody's or of triggers that were not asked for; `hidden` are offsets that could not be
-    seen behind a transaction that stayed open; `missing` are topics that are not there; `repaired` are the marks written
-    anew, by trigger."""
+    seen behind a transaction that stayed open; `missing` are topics that are not there; `repaired` are the marks
+    written anew, by trigger."""
 
     audited: Sequence[Audited]
     topics: Sequence[str]
