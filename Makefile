@@ -26,6 +26,7 @@ help: ## this list
 test: .venv/.installed ## everything a change must pass: check, then every test against Apache Kafka and Redis
 	@kind=$$($(SCRIPTS)/real-neighbours.sh)
 	command -v promtool >/dev/null || $(SCRIPTS)/debian-packages.sh prometheus || echo "promtool cannot be had here: the alerts' tests are skipped"
+	command -v chromium >/dev/null || $(SCRIPTS)/debian-packages.sh chromium >&2 || echo "Chromium cannot be had here: the tests of the page are skipped"
 	$(BIN)/python $(SCRIPTS)/fetch_helm.py >/dev/null || echo "helm cannot be had here: the chart's tests are skipped"
 	$(MAKE) check
 	BRIDGE_TEST_NEIGHBOURS=$$kind $(BIN)/pytest --durations=10 --durations-min=5 $(ARGS)

@@ -49,9 +49,12 @@ class Replicas:
     def alive(self) -> list[Bridge]:
         return [bridge for bridge in self.all if bridge.running]
 
-    def start(self) -> None:
-        for bridge in self.all:
-            bridge.begin()
+    async def start(self) -> None:
+        """All at once; until they share."""
+        with ThreadPoolExecutor(len(self.all)) as pool:
+            list(pool.map(lambda bridge: bridge.begin(), self.all))
+        await self.shared()
+        await self.until(lambda: len(self.owners()) == len(self.triggers))
 
     def stop(self) -> None:
         """All at once: each may wait for its neighbours."""
@@ -62,6 +65,14 @@ class Replicas:
         """What the replica said last; nothing while a rebalance goes on."""
         told = [line for line in bridge.lines if line.get("event") in ("triggers_assigned", "triggers_revoked")]
         return int(told[-1]["owned"]) if told and told[-1]["event"] == "triggers_assigned" else 0
+
+    def owners(self) -> dict[str, Bridge]:
+        """Who works on what, as any of them tells it."""
+        by_pid = {str(bridge.pid): bridge for bridge in self.alive}
+        with self.alive[0].api as api:
+            told = api.get("/api/v1/triggers", params={"limit": 1000}).json()["triggers"]
+        owners = {each["name"]: by_pid.get(each["owner"].rpartition(":")[2]) for each in told}
+        return {name: bridge for name, bridge in owners.items() if bridge is not None}
 
     def shares(self) -> list[int]:
         return [self.owned(bridge) for bridge in self.alive]

@@ -169,8 +169,18 @@ class Stage:
             thread.join(PATIENCE_S)
             self._loop.close()
 
+    def hang_up(self) -> None:
+        """End every stream; new ones may begin."""
+
+        async def ended() -> None:
+            self._leaving.set()
+            await asyncio.sleep(0.2)
+            self._leaving.clear()
+
+        self.run(ended())
+
     async def _begin(self) -> str:
-        leaving = asyncio.Event()
+        self._leaving = leaving = asyncio.Event()
         supervisor = await self._stack.enter_async_context(supervised(self.world, self.plans))
         parts = AdminParts(
             desk=self.desk or supervisor,

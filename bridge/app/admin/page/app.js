@@ -51,7 +51,7 @@ async function guard(what) {
   } catch (error) {
     if (error.name === "AbortError") return null;
     if (!(error instanceof Problem)) throw error;
-    if (error.status === 401) askForToken();
+    if (error.status === 401) askForToken(token.get() ? error.message : "");
     else notice(error.message, true);
     return null;
   }
@@ -63,9 +63,16 @@ live.addEventListener("change", ({ detail: { state, reason } }) => {
   say(liveness, words);
   liveness.title = reason;
   if (state === "refused") askForToken(token.get() ? reason : "");
+  if (state === "live" && !session.who) learn();
 });
 
+// Listens whatever the first answer is: a bridge that is not there yet is waited for.
 async function connect() {
+  await learn();
+  live.start();
+}
+
+async function learn() {
   const me = await guard(() => ask("/me"));
   session.who = me?.who ?? "";
   session.may = me?.may_operate ?? false;
@@ -73,7 +80,6 @@ async function connect() {
   say(document.getElementById("session"), session.who && session.who !== "loopback" ? `${session.who} token` : "Token");
   document.body.classList.toggle("reader", Boolean(me) && !session.may);
   live.dispatchEvent(new Event("session"));
-  if (me) live.start();
 }
 
 function askForToken(why = "") {

@@ -20,7 +20,7 @@ export function explainTab({ trigger, guard, signal, notice }) {
   function pick(one) {
     const words = one.result ? excerpt(one.result) : `left out: ${one.left_out}`;
     return h("li", {}, h("button", { type: "button", disabled: !one.result, on: { click: () => { area.value = JSON.stringify(one.result, null, 2); explain(); } } },
-      h("span", { class: "mono" }, one.uid || one.sequence_id), h("span", { class: "excerpt" }, words), h("small", { class: "muted" }, instant(one.created_at))));
+      h("span", { class: "excerpt" }, words), h("small", { class: "muted" }, instant(one.created_at)), h("small", { class: "excerpt mono muted" }, one.uid || one.sequence_id)));
   }
 
   async function explain() {

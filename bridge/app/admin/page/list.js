@@ -82,6 +82,7 @@ export function listView(live) {
     for (const row of live.rows.values()) {
       if (!rows.has(row.name)) {
         rows.set(row.name, new Row(row.name, live));
+        rows.get(row.name).draw();
         seen.observe(rows.get(row.name).element);
         fresh = true;
       }

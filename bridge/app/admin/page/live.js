@@ -25,8 +25,9 @@ export class Live extends EventTarget {
       } catch (error) {
         if (abort.signal.aborted) return;
         if (!(error instanceof Problem)) console.error(error);
-        this.#tell(error.status === 401 || error.status === 403 ? "refused" : "away", error.message);
-        if (error.status === 401) return;
+        const refused = error.status === 401 || error.status === 403;
+        this.#tell(refused ? "refused" : "away", error.message);
+        if (refused) return;
       }
       const wait = WAITS_MS[Math.min(failures, WAITS_MS.length - 1)];
       failures += 1;

@@ -80,7 +80,7 @@ export function replayTab({ trigger, guard, signal, notice, session, live }) {
   }
 
   function summary(wish) {
-    const rows = [["From", `${instant(wish.to_comment_created_at)} UTC, by upload time`], ["Until", wish.until ? `${instant(wish.until)} UTC, then back to where it stands` : "it has caught up"], ["Topics", wish.topic_prefix ? `with ${wish.topic_prefix} in front` : "the usual ones"], ["Reason", wish.reason || "none given"]];
+    const rows = [["From", `${instant(wish.to_comment_created_at)} UTC, by upload time`], ["Until", wish.until ? `${instant(wish.until)} UTC, then back to where it stands` : wish.topic_prefix ? "what is published by now, then back to where it stands" : "it has caught up"], ["Topics", wish.topic_prefix ? `with ${wish.topic_prefix} in front` : "the usual ones"], ["Reason", wish.reason || "none given"]];
     return h("dl", { class: "pairs" }, rows.map(([key, value]) => h("div", {}, h("dt", {}, key), h("dd", {}, value))), wish.allow_skip ? h("div", {}, h("dt", {}, "Skips"), h("dd", { class: "some" }, "results nobody has got yet are left out for good")) : null);
   }
 
