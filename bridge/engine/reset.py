@@ -84,6 +84,7 @@ async def _return(ref: TriggerRef, keeper: Keeper, memory: Memory, source: Sourc
         return
     await keeper.change(partial(returned, now=clock.now()))
     memory.bookmark = reset.saved
+    memory.trail.stands_at(reset.saved)
 
 
 def fresh_trail(clock: Clock) -> Trail:

@@ -28,7 +28,7 @@ def run_bridge(config_file: Path, log_file: Path) -> None:
 
 
 class Life:
-    """One run of the service, to be ended by SIGKILL."""
+    """One run of the service, to be ended by SIGKILL, or in peace."""
 
     def __init__(self, config_file: Path, log_file: Path, port: int) -> None:
         _context.set_forkserver_preload(PRELOADED)
@@ -40,6 +40,11 @@ class Life:
     def kill(self) -> None:
         """SIGKILL; returns when the kernel has taken everything from it."""
         self._process.kill()
+        self._process.join()
+
+    def end(self) -> None:
+        """SIGTERM; returns when it has ended by itself."""
+        self._process.terminate()
         self._process.join()
 
     def _wait_until_listening(self, port: int) -> None:

@@ -126,12 +126,14 @@ class Timeline:
 
 
 def longest(expectation: Expectation) -> Sequence[Expected]:
-    """The trigger's order: every generation is the end of the longest one."""
+    """The trigger's order: every generation is the end of the longest one, a window any part of it."""
     order = max(expectation.generations.values(), key=len, default=())
     for generation, of_it in expectation.generations.items():
-        tail = order[len(order) - len(of_it) :]
-        if [each.sequence_id for each in tail] != [each.sequence_id for each in of_it]:
-            raise BadHarnessError(f"generation {generation} of {expectation.trigger} is not the end of the others")
+        ids = [each.sequence_id for each in order]
+        at = ids.index(of_it[0].sequence_id) if of_it and of_it[0].sequence_id in ids else len(order) - len(of_it)
+        until = at + len(of_it) if generation in expectation.windows else len(order)
+        if ids[at:until] != [each.sequence_id for each in of_it]:
+            raise BadHarnessError(f"generation {generation} of {expectation.trigger} is no such part of the others")
     if len({each.sequence_id for each in order}) != len(order):
         raise BadHarnessError(f"a sequence id of {expectation.trigger} is expected twice")
     return order

@@ -87,7 +87,6 @@ class ReachedRecord(msgspec.Struct, frozen=True):
     version: int = VERSION
     high: datetime | None = None
     firsts: tuple[str, ...] = ()
-    clean: bool = False
 
 
 class GenerationRecord(msgspec.Struct, frozen=True):
@@ -296,7 +295,6 @@ def _spelled_reached(reached: Reached) -> ReachedRecord:
         place=BookmarkRecord(batch_id=reached.place.batch_id, last=reached.place.last, last_at=reached.place.last_at),
         high=reached.high,
         firsts=reached.firsts,
-        clean=reached.is_clean,
     )
 
 
@@ -312,7 +310,6 @@ def _read_reached(record: ReachedRecord) -> Reached:
         place=place,
         high=record.high,
         firsts=tuple(map(SequenceId, record.firsts)),
-        is_clean=record.clean,
     )
 
 
