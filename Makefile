@@ -15,7 +15,7 @@ KAFKA ?= embedded
 # of the chart: update writes its snapshots anew
 SNAPSHOTS ?=
 
-.PHONY: help test check demo prove bench image chart e2e-docker observe soak lock clean
+.PHONY: help test check demo prove faults bench image chart e2e-docker observe soak lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -26,6 +26,7 @@ help: ## this list
 test: .venv/.installed ## everything a change must pass: check, then every test against Apache Kafka and Redis
 	@kind=$$($(SCRIPTS)/real-neighbours.sh)
 	command -v promtool >/dev/null || $(SCRIPTS)/debian-packages.sh prometheus || echo "promtool cannot be had here: the alerts' tests are skipped"
+	command -v chromium >/dev/null || $(SCRIPTS)/debian-packages.sh chromium >&2 || echo "Chromium cannot be had here: the tests of the page are skipped"
 	$(BIN)/python $(SCRIPTS)/fetch_helm.py >/dev/null || echo "helm cannot be had here: the chart's tests are skipped"
 	$(MAKE) check
 	BRIDGE_TEST_NEIGHBOURS=$$kind $(BIN)/pytest --durations=10 --durations-min=5 $(ARGS)
@@ -75,6 +76,11 @@ e2e-docker: .venv/.installed ## tests with Kafka and Redis in containers, and th
 prove: .venv/.installed ## every crash point of both modes, by enumeration; ARGS="--schedules 100000 --seed 7"
 	@$(BIN)/python -m tests.model
 	$(BIN)/python -m tests.prove $(ARGS)
+
+faults: .venv/.installed ## 200 faults and a full disk on Apache Kafka, Redis and bridge themselves; BRIDGE_FAULTS_SEED=7
+	@BRIDGE_TEST_NEIGHBOURS=apache $(SCRIPTS)/real-neighbours.sh >/dev/null
+	BRIDGE_TEST_NEIGHBOURS=apache BRIDGE_FAULTS=$${BRIDGE_FAULTS:-200} \
+	  $(BIN)/pytest -s tests/e2e/test_faults.py tests/e2e/test_full_disk.py $(ARGS)
 
 observe: .venv/.installed ## the demo with traces, metrics, dashboards and alerts, checked; ARGS="--once --json"
 	@command -v prometheus >/dev/null || $(SCRIPTS)/debian-packages.sh prometheus

@@ -13,6 +13,7 @@ from bridge.domain.model import Batch, SequenceId, TriggerName, TriggerRef
 from bridge.domain.plan import TriggerPlan
 from bridge.domain.position import Position
 from bridge.domain.redrive import RedriveReport, RedriveWish
+from bridge.domain.replay_count import ReplayCount
 from bridge.domain.settle import Settled
 from bridge.domain.standing import Place, Standing
 from bridge.domain.status import Report
@@ -178,6 +179,14 @@ class TopicReader(Protocol):
 
     async def dead_letters(self, plan: TriggerPlan, bounds: Bounds) -> Search:
         """The dead letters of a trigger."""
+        ...
+
+
+class ReplayCounter(Protocol):
+    """How much a replay would bring again."""
+
+    async def count(self, plan: TriggerPlan, since: datetime, until: datetime | None) -> ReplayCount:
+        """By the records on the trigger's topics, as a read_committed consumer sees them. Raises Retry or Blocked."""
         ...
 
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.kafka.publisher import KafkaPublisher
+from bridge.adapters.kafka.replay_counter import KafkaReplayCounter
 from bridge.adapters.kafka.state_topic import KafkaStateStore
+from bridge.adapters.kafka.topic_reader import KafkaTopicReader
 from bridge.adapters.kafka.transactions import KafkaTransactions
 from bridge.adapters.platform.client import PlatformClient
 from bridge.adapters.platform.source import PlatformSource
@@ -23,6 +25,7 @@ from bridge.app.admin.server import serving
 from bridge.app.config.settings import Settings
 from bridge.app.ledger_use import LedgerUse
 from bridge.app.promises import Promises
+from bridge.app.redriving import redriver_beside
 from bridge.app.reload import ConfigFile, Reloader
 from bridge.app.telemetry import trace_headers
 from bridge.domain.plan import TriggerPlan
@@ -72,12 +75,16 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
         supervisor = Supervisor(
             neighbours, store, signals, random.random, settings.stop_timeout_s, socket.gethostname()
         )
+        redrive = await opened.enter_async_context(redriver_beside(settings, clock, publisher, ledger, client))
         leaving = asyncio.Event()
         admin = create_admin(
             AdminParts(
                 desk=supervisor,
                 supervisor=supervisor,
                 source=neighbours.source,
+                topics=KafkaTopicReader(settings.kafka, clock),
+                counter=KafkaReplayCounter(settings.kafka, clock),
+                redrive=redrive,
                 tokens=Tokens(read=settings.admin.read_token, operate=settings.admin.operate_token),
                 pings={"kafka": publisher.ping, "redis": use.ping},
                 clock=clock,

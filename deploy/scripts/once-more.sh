@@ -8,7 +8,7 @@ cache=.pytest_cache/v/cache/lastfailed
 failed=$(.venv/bin/python -c 'import json, sys; print("\n".join(json.load(open(sys.argv[1]))))' "$cache")
 echo "failed at the first try:"
 echo "$failed"
-if grep -qE '^tests/(e2e/test_kills|prove|history|unit|house|chart)' <<<"$failed"; then
+if grep -qE '^tests/(e2e/test_kills|e2e/test_faults|prove|model|history|unit|house|chart)' <<<"$failed"; then
   echo "among them is one that gets no second try" >&2
   exit 1
 fi

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from multiprocessing import get_context
@@ -42,10 +43,15 @@ class Life:
         self._process.kill()
         self._process.join()
 
-    def end(self) -> None:
-        """SIGTERM; returns when it has ended by itself."""
-        self._process.terminate()
-        self._process.join()
+    def signal(self, number: signal.Signals) -> None:
+        """SIGSTOP, SIGCONT, SIGTERM."""
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
+
+    def ended(self, within_s: float) -> bool:
+        """Whether it ends in time by itself."""
+        self._process.join(within_s)
+        return not self._process.is_alive()
 
     def _wait_until_listening(self, port: int) -> None:
         end_s = time.monotonic() + START_TIMEOUT_S

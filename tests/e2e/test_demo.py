@@ -77,6 +77,8 @@ def test_it_stays_up_to_be_played_with_and_ends_well_on_a_signal(tmp_path: Path)
     demo.until("$EDITOR ")
     kept = next(path for path in tmp_path.iterdir() if path.name.startswith("bridge-demo-"))
     assert sorted(demo.children()) == ["bridge", "embedded", "platform"]
+    page = next(line.split()[-1] for line in demo.shown.splitlines() if "its page is at" in line)
+    assert "<title>bridge</title>" in shell(f"curl -sf {page}")
     play(demo)
     demo.signal(signal.SIGTERM)
     assert demo.ended().code == 0

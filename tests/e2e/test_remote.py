@@ -25,10 +25,10 @@ def typed(bridge: Bridge, *words: str) -> tuple[int, str, str]:
 
 
 async def test_an_operators_morning(town: Town) -> None:
-    """Look, pause, resume, replay with progress."""
+    """Look, pause, resume, replay with progress, trace."""
     town.platform.upload(30)
     bridge = town.start()
-    await town.drained(30)
+    records = await town.drained(30)
 
     code, said, _ = typed(bridge, "status")
     assert (code, said.splitlines()[1].split()[:2]) == (0, ["disputes", "idle"])
@@ -42,6 +42,14 @@ async def test_an_operators_morning(town: Town) -> None:
     assert (code, json.loads(said)["phase"], json.loads(said)["replayed"]) == (0, "done", 30)
     assert "done, 30 replayed" in told
     assert len(await town.drained(60)) == 60
+
+    uid = records[0].uid
+    code, said, told = typed(bridge, "trace", uid, "--json")
+    assert code == 0, told
+    found = {(row["topic"], row["partition"], row["offset"], row["generation"]) for row in json.loads(said)}
+    everything = await town.read()
+    assert found == {(one.topic, one.partition, one.offset, one.generation) for one in everything if one.uid == uid}
+    assert {generation for *_, generation in found} == {0, 1}
 
     code, _, told = typed(bridge, "pause", "nobody")
     assert (code, "bridge status" in told) == (2, True)

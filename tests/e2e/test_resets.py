@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -109,7 +110,8 @@ class Run:
         if kind == "foreign":
             # Killed, it leaves the last seconds of its work unknown to the next one.
             assert self.life is not None
-            self.life.end()
+            self.life.signal(signal.SIGTERM)
+            assert self.life.ended(WITHIN_S)
             self.life = None
             self.upload()
             self.reset_at_the_platform(to)

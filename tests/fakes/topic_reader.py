@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from bridge.domain.delivery import Delivery, MarkKey
 from bridge.domain.plan import TriggerPlan
+from bridge.domain.replay_count import Count, ReplayCount
 from bridge.domain.topic_record import Bounds, Place, Search, TopicRecord, Writer, topic_record
 
 ONE_PRODUCER = Writer(1, 0)
@@ -65,3 +66,16 @@ class FakeTopicReader:
             is_whole=len(read) == len(there) and len(found) <= bounds.found_max,
             searched_since=read[0].written_at if len(read) < len(there) else since,
         )
+
+
+@dataclass
+class FakeReplayCounter:
+    """Counts on the topics of a fake reader."""
+
+    reader: FakeTopicReader = field(default_factory=FakeTopicReader)
+
+    async def count(self, plan: TriggerPlan, since: datetime, until: datetime | None) -> ReplayCount:
+        there = [each for each in self.reader.records if each.place.topic in plan.topics and each.written_at >= since]
+        counted = Count(trigger=plan.ref.identity, since=since, until=until)
+        counted.add(there)
+        return counted.result(len(there), None)

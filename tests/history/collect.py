@@ -106,6 +106,27 @@ def platform_event(line: Line, generation: int) -> Event | None:
             return None
 
 
+def without_late_advances(
+    events: Iterable[Event], expectation: Expectation, windows_ms: Sequence[tuple[float, float]]
+) -> list[Event]:
+    """The events but for advances that move the trigger back while old requests may have arrived.
+
+    Nobody can fence those (D15): what is judged is what comes of them. The way back to where it stood is left out too.
+    """
+    order = max(expectation.generations.values(), key=len, default=())
+    rank = {expected.sequence_id: place for place, expected in enumerate(order)}
+    kept: list[Event] = []
+    furthest = -1
+    for event in events:
+        if isinstance(event, Advanced) and event.trigger == expectation.trigger:
+            at = rank.get(event.sequence_id, furthest)
+            if at < furthest and any(begin <= event.at_ms <= end for begin, end in windows_ms):
+                continue
+            furthest = max(furthest, at)
+        kept.append(event)
+    return kept
+
+
 # The service's own log
 
 

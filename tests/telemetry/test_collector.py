@@ -144,6 +144,7 @@ async def test_without_a_collector_passes_have_ids_and_record_nothing() -> None:
         ({"OTEL_METRICS_EXPORTER": "statsd"}, "metrics_exporter"),
         ({"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"}, "otlp_protocol"),
         ({"OTEL_TRACES_EXPORTER": "otlp", "OTEL_BSP_MAX_QUEUE_SIZE": "many"}, "otel_variable"),
+        ({"BRIDGE_TRACE_RECORDS": "all"}, "otel_variable"),
     ],
 )
 def test_what_cannot_be_had_is_refused_at_start(env: Mapping[str, str], code: str) -> None:

@@ -104,10 +104,13 @@ def is_answer(error: BaseException) -> bool:
 
 
 def translated(error: BaseException, doing: str) -> BridgeError:
-    """The error for the worker; `doing` says what failed, and never holds message text (I10)."""
+    """The error for the worker; `doing` says what failed, and never holds message text.
+
+    The foreign error's own text stays in the cause: nobody says what a broker or a library puts into it (I10).
+    """
     failure = failure_of(error)
     kind = Blocked if failure.blocked else Retry
-    return kind(f"{doing}: {str(error) or failure.code}", code=failure.code)
+    return kind(f"{doing}: {failure.code} ({type(error).__name__})", code=failure.code)
 
 
 def failed(error_code: int, doing: str) -> BridgeError:

@@ -13,6 +13,7 @@ from bridge.app.admin.health import health_routes
 from bridge.app.admin.limits import BodyLimit
 from bridge.app.admin.parts import AdminParts
 from bridge.app.admin.resets import reset_routes
+from bridge.app.admin.traces import trace_routes
 from bridge.app.admin.triggers import trigger_routes
 from bridge.app.admin.watching import watch_routes
 
@@ -29,6 +30,6 @@ def create_admin(parts: AdminParts) -> FastAPI:
     app.add_middleware(BrowserGuard)
     app.include_router(document_routes())
     app.include_router(health_routes(parts.supervisor, parts.pings, parts.clock))
-    for routes in (trigger_routes, reset_routes, explain_routes, watch_routes):
+    for routes in (trigger_routes, reset_routes, explain_routes, trace_routes, watch_routes):
         app.include_router(routes(parts))
     return app

@@ -85,6 +85,7 @@ def _row(seen: Seen) -> dict[str, object]:
     reset = standing.open_reset
     return {
         "name": seen.plan.name,
+        "dataset": f"{seen.plan.ref.project}/{seen.plan.ref.dataset}",
         "state": status.state.value,
         "reason": status.reason,
         "owner": seen.owner,

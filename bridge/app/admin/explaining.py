@@ -8,10 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from bridge.app.admin.auth import Gate, Role
+from bridge.app.admin.insight_views import LabelList, PeekView, ThresholdView
 from bridge.app.admin.lists import After, Limit, page_of
 from bridge.app.admin.parts import PREFIX, AdminParts
 from bridge.app.admin.problems import AsciiJSON, CodedError
-from bridge.app.admin.views import ExplainRequest, LabelList, PeekView, ThresholdView
+from bridge.app.admin.views import ExplainRequest
 from bridge.domain.census import Census
 from bridge.domain.explain import explain, explanation_as_json
 from bridge.domain.model import Batch, Result, TriggerName, Undecodable, created_at

@@ -1,16 +1,18 @@
-"""Who did what to a trigger, as far as it is written down."""
+"""Who did what to a trigger, and how it went, as far as it is written down."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from bridge.domain.standing import Reset, Standing
+from bridge.engine.desk import Past
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """One wish of an operator. `id` is its reset's where it is one."""
+class Entry:
+    """One wish of an operator. `detail` says what became of a reset."""
 
     id: str
     at: datetime
@@ -20,21 +22,31 @@ class Command:
     detail: str
 
 
-def commands_of(standing: Standing) -> list[Command]:
-    """Newest first: the resets, and the pause that holds."""
-    commands = [_of_reset(reset) for reset in standing.resets]
-    if pause := standing.pause:
-        at = pause.at
-        commands.append(
-            Command(id=f"pause-{at.timestamp():.3f}", at=at, kind="pause", by=pause.by, reason=pause.reason, detail="")
-        )
-    return sorted(commands, key=lambda command: command.at, reverse=True)
+def entries_of(past: Iterable[Past], standing: Standing) -> list[Entry]:
+    """Newest first: the commands that are kept, and what the standing remembers longer than they are."""
+    known = {reset.id: reset for reset in standing.resets}
+    entries = [_of_command(each, known) for each in past]
+    told = {entry.id for entry in entries}
+    entries += [_of_reset(reset) for reset in standing.resets if reset.id not in told]
+    pause = standing.pause
+    if pause and not any(entry.kind == "pause" and entry.at == pause.at for entry in entries):
+        entry_id = f"pause-{pause.at.timestamp():.6f}"
+        entries.append(Entry(id=entry_id, at=pause.at, kind="pause", by=pause.by, reason=pause.reason, detail=""))
+    return sorted(entries, key=lambda entry: entry.at, reverse=True)
 
 
-def _of_reset(reset: Reset) -> Command:
+def _of_command(past: Past, known: dict[str, Reset]) -> Entry:
+    command = past.command
+    if command.reset:
+        return _of_reset(known.get(command.reset.id, command.reset))
+    kind = command.verb.value
+    return Entry(id=command.id, at=command.at, kind=kind, by=command.by, reason=command.reason, detail="")
+
+
+def _of_reset(reset: Reset) -> Entry:
     generation = "" if reset.generation is None else f", generation {reset.generation}"
     detail = f"to {reset.to_comment_created_at.isoformat()}: {reset.phase.value}{generation}"
-    return Command(
+    return Entry(
         id=reset.id,
         at=reset.requested_at,
         kind="reset",

@@ -10,14 +10,14 @@ from bridge.app.admin.auth import Tokens
 from bridge.app.admin.health import Ping
 from bridge.domain.model import Result, Undecodable
 from bridge.engine.desk import Desk, Workplace
-from bridge.ports import Clock, Source
+from bridge.ports import Clock, Redrive, ReplayCounter, Source, TopicReader
 
 PREFIX = "/api/v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminParts:
-    """`desk` answers for the deployment, `supervisor` for the health of this process; `source` is only read.
+    """`desk` answers for the deployment, `supervisor` for the health of this process; `source` and `topics` only read.
 
     `leaving` is set when the server stops: what streams ends then.
     """
@@ -25,6 +25,9 @@ class AdminParts:
     desk: Desk
     supervisor: Workplace
     source: Source
+    topics: TopicReader
+    counter: ReplayCounter
+    redrive: Redrive
     tokens: Tokens
     pings: Mapping[str, Ping]
     clock: Clock

@@ -7,9 +7,10 @@ from uuid import uuid4
 from fastapi import APIRouter, Depends, Header, Response
 
 from bridge.app.admin.auth import Gate, Role
+from bridge.app.admin.insight_views import ReplayPreview
 from bridge.app.admin.lists import After, Limit, page_of
 from bridge.app.admin.parts import PREFIX, AdminParts
-from bridge.app.admin.views import ResetList, ResetRequest, ResetView
+from bridge.app.admin.views import Instant, ResetList, ResetRequest, ResetView
 from bridge.domain.model import TriggerName
 from bridge.domain.standing import Reset
 from bridge.engine.desk import UnknownResetError
@@ -31,6 +32,12 @@ def _read(parts: AdminParts) -> APIRouter:
         standing = parts.desk.seen(TriggerName(name)).standing
         page, following = page_of(reversed(standing.resets), lambda reset: reset.id, limit, after)
         return ResetList(resets=[ResetView.of(name, reset) for reset in page], next=following)
+
+    @router.get("/triggers/{name}/resets/preview")
+    async def preview(name: str, to: Instant, until: Instant | None = None) -> ReplayPreview:
+        """How much a replay from `to`, before `until`, would bring again: counted, or estimated and said so."""
+        plan = parts.desk.seen(TriggerName(name)).plan
+        return ReplayPreview.of(await parts.counter.count(plan, to, until))
 
     @router.get("/triggers/{name}/resets/{reset_id}")
     async def reset(name: str, reset_id: str) -> ResetView:

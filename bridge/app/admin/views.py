@@ -7,9 +7,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from bridge.app.admin.history import Command
-from bridge.domain.census import Threshold
-from bridge.domain.labels import spelled
 from bridge.domain.plan import TriggerPlan
 from bridge.domain.replay import share_replayed
 from bridge.domain.standing import Reset
@@ -187,107 +184,6 @@ class ResetList(BaseModel):
 
     resets: list[ResetView]
     next: str | None = None
-
-
-class CommandView(BaseModel):
-    """Who asked for what."""
-
-    id: str
-    at: datetime
-    kind: str
-    by: str
-    reason: str
-    detail: str
-
-    @classmethod
-    def of(cls, command: Command) -> CommandView:
-        """As it was written down."""
-        return cls(
-            id=command.id,
-            at=command.at,
-            kind=command.kind,
-            by=command.by,
-            reason=command.reason,
-            detail=command.detail,
-        )
-
-
-class History(BaseModel):
-    """Newest first."""
-
-    commands: list[CommandView]
-    next: str | None = None
-
-
-class ThresholdView(BaseModel):
-    """A label condition of a route. Both histograms have a bucket for each hundredth of probability.
-
-    `shown` counts results by the largest probability under the label, `decided` those where this threshold alone
-    decides whether the route takes them. With `min` moved the route takes `taken` more (fewer where it is lowered, if
-    `negated`) by what `decided` has between the old and the new one.
-    """
-
-    id: str
-    route: str
-    topic: str
-    shadow: bool
-    label: list[str]
-    text: str
-    min: float
-    max: float
-    sentiment_min: float | None
-    sentiment_max: float | None
-    negated: bool
-    shown: list[int]
-    decided: list[int]
-    taken: int
-
-    @classmethod
-    def of(cls, threshold: Threshold) -> ThresholdView:
-        """As it was counted."""
-        leaf, route = threshold.leaf, threshold.route
-        return cls(
-            id=str(threshold.place),
-            route=route.name,
-            topic=route.topic,
-            shadow=route.shadow,
-            label=list(leaf.pattern),
-            text=spelled(leaf.pattern),
-            min=leaf.min,
-            max=leaf.max,
-            sentiment_min=leaf.sentiment_min,
-            sentiment_max=leaf.sentiment_max,
-            negated=threshold.negated,
-            shown=list(threshold.shown),
-            decided=list(threshold.decided),
-            taken=threshold.taken,
-        )
-
-
-class LabelList(BaseModel):
-    """Counted by the owning process since it began, or since its routes changed: `counted` of `results`.
-
-    Where `counted_here` is false another process counts. `left_out` thresholds of a large rule set are not counted.
-    """
-
-    owner: str
-    counted_here: bool
-    since: datetime
-    results: int
-    counted: int
-    left_out: int
-    thresholds: list[ThresholdView]
-    next: str | None = None
-
-
-class PeekView(BaseModel):
-    """One result as the platform sent it, or why it is left out (`too_large`, or what makes it undecodable)."""
-
-    sequence_id: str
-    uid: str
-    created_at: str
-    left_out: str
-    result: dict[str, object] | None
 
 
 class ExplainRequest(Body):

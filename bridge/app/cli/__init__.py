@@ -24,6 +24,7 @@ MODULES: Final = {
     "bridge.app.cli.probe": ("probe",),
     "bridge.app.cli.audit": ("audit",),
     "bridge.app.cli.redrive": ("redrive",),
+    "bridge.app.cli.whatif": ("whatif",),
 }
 """Which module has which commands. Only the one that is asked for is loaded: `check` need not wait for a web server."""
 

@@ -68,6 +68,7 @@ async def start_all(
     addresses = _addresses(platform_url, neighbours)
     with screen.step("Starting the bridge"):
         admin_url = await _start_bridge(family, scenario, addresses, clock, {**env, TOKEN_VARIABLE: token})
+    screen.say(f"  its page is at {admin_url}/")
     return Running(
         family=family,
         scenario=scenario,

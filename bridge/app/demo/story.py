@@ -37,6 +37,7 @@ def what_next(running: Running, directory: str) -> Iterable[tuple[str, str]]:
     at, scenario = running.addresses, running.scenario
     trigger = f"{running.admin.base_url}/api/v1/triggers/{scenario.trigger}"
     first = next(route for route in scenario.routes if not route.shadow)
+    yield "look at it and act on it in a browser", f"python3 -m webbrowser {running.admin.base_url}/"
     yield "how the trigger stands", f"curl -s {trigger}"
     yield "one record of a topic", f"kcat -C -q -b {at.kafka} -t {first.topic} -c 1 -f '%h\\n%s\\n'"
     yield "the ledger of marks", f"redis-cli -u {at.redis_url} --scan"

@@ -15,14 +15,15 @@ from opentelemetry.sdk.resources import Resource
 from bridge import __version__
 from bridge.app.telemetry.logs import make_logger
 from bridge.app.telemetry.metrics import Joined, make_meters
-from bridge.app.telemetry.traces import Traces, asked_for, make_traces
+from bridge.app.telemetry.traces import Traces, asked_for, make_traces, number_in
 from bridge.signals import Signals, Tracing
+from bridge.signals.messaging import RECORDS_MAX
 
 CLOSE_TIMEOUT_S = 5.0
 """A collector that is gone must not hold up the end of the process."""
 
-EACH_RECORD = "BRIDGE_TRACE_EACH_RECORD"
-"""`false`: sampled passes have no create span per record; records carry the send span of their topic."""
+RECORDS = "BRIDGE_TRACE_RECORDS"
+"""How many records of a topic have a span of their own in a sampled pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def set_up(deployment: str, brokers: str = "", env: Mapping[str, str] = os.envir
 
     `brokers` is `kafka.bootstrap_servers`. Raises Fatal where the variables ask for what is not there.
     """
-    exporting = asked_for(env)
+    exporting, records_max = asked_for(env), number_in(env, RECORDS, RECORDS_MAX, least=0)
     resource = _resource(deployment, env)
     logger = make_logger()
     joined = Joined()
@@ -59,7 +60,7 @@ def set_up(deployment: str, brokers: str = "", env: Mapping[str, str] = os.envir
     dropped = meter.create_counter("bridge_spans_dropped", "", "Spans that never reached the collector, by reason")
     traces = make_traces(exporting, resource, lambda spans, reason: dropped.add(spans, {"reason": reason}))
     tracing = Tracing(
-        each_record=env.get(EACH_RECORD, "true").strip().lower() != "false",
+        records_max=records_max,
         server_address=host_of(brokers),
     )
     signals = Signals(meter, traces.tracer, logger, tracing)

@@ -64,6 +64,8 @@ def make_logger() -> structlog.stdlib.BoundLogger:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    # A line that cannot be written, to a closed pipe say, would else be put on standard error as it came (I10).
+    logging.raiseExceptions = False
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     # aiokafka repeats each connection error per attempt; what matters of it reaches us as an error and is logged once.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -32,11 +32,11 @@ from bridge import __version__
 from bridge.domain.errors import Fatal
 
 QUEUE_MAX = 8_192
-"""Spans waiting for the exporter. A batch of 1,024 results on two topics each makes 2,048 at once, which is all that
-the SDK's own default holds."""
+"""Spans waiting for the exporter. A pass with a span for each record of 1,024 results on two topics makes 2,048 at
+once, which is all that the SDK's own default holds."""
 
 LINKS_MAX = 4_096
-"""A send span links to every record it sends; the SDK's own default of 128 would drop most of them."""
+"""A send span links to the create spans of its records; the SDK's own default of 128 is less than may be asked for."""
 
 Dropped = Callable[[int, str], None]
 
@@ -173,8 +173,8 @@ def asked_for(env: Mapping[str, str]) -> Exporting | None:
     if disabled or named == "none" or not (named or endpoint):
         return None
     return Exporting(
-        queue_max=_number(env, "OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_MAX),
-        links_max=_number(env, "OTEL_SPAN_LINK_COUNT_LIMIT", LINKS_MAX),
+        queue_max=number_in(env, "OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_MAX),
+        links_max=number_in(env, "OTEL_SPAN_LINK_COUNT_LIMIT", LINKS_MAX),
         exporter=_otlp(protocol(env, "TRACES")),
     )
 
@@ -207,10 +207,11 @@ def grpc_exporter(module: str, name: str) -> Any:
     return getattr(found, name)()
 
 
-def _number(env: Mapping[str, str], name: str, default: int) -> int:
+def number_in(env: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
+    """Raises Fatal where it is none, or too small."""
     given = env.get(name, "").strip()
     if not given:
         return default
-    if not given.isdecimal() or int(given) < 1:
-        raise Fatal(f"{name}={given}: expected a number above 0", code="otel_variable")
+    if not given.isdecimal() or int(given) < least:
+        raise Fatal(f"{name}={given}: expected a number of at least {least}", code="otel_variable")
     return int(given)

@@ -15,6 +15,9 @@ from bridge.app.admin.auth import Tokens
 from bridge.app.admin.health import Ping
 from bridge.domain.plan import TriggerPlan
 from bridge.engine.supervisor import Supervisor
+from bridge.ports import Redrive
+from tests.fakes.redrive import FakeRedrive
+from tests.fakes.topic_reader import FakeReplayCounter, FakeTopicReader
 from tests.unit.engine.world import World
 
 READ, OPERATE = "read-token", "operate-token"
@@ -50,7 +53,12 @@ def client_of(
 
 
 def admin_of(
-    world: World, supervisor: Supervisor, tokens: Tokens = TOKENS, pings: Mapping[str, Ping] | None = None
+    world: World,
+    supervisor: Supervisor,
+    tokens: Tokens = TOKENS,
+    pings: Mapping[str, Ping] | None = None,
+    topics: FakeTopicReader | None = None,
+    redrive: Redrive | None = None,
 ) -> FastAPI:
     known = {"kafka": fine, "redis": fine} if pings is None else pings
     return create_admin(
@@ -58,6 +66,9 @@ def admin_of(
             desk=supervisor,
             supervisor=supervisor,
             source=world.source,
+            topics=topics or FakeTopicReader(),
+            counter=FakeReplayCounter(topics or FakeTopicReader()),
+            redrive=redrive or FakeRedrive(),
             tokens=tokens,
             pings=known,
             clock=world.clock,
@@ -73,10 +84,12 @@ async def open_office(
     *,
     tokens: Tokens = TOKENS,
     pings: Mapping[str, Ping] | None = None,
+    topics: FakeTopicReader | None = None,
+    redrive: Redrive | None = None,
 ) -> AsyncIterator[Office]:
     """With its workers running."""
     async with world.running(*plans) as supervisor:
-        app = admin_of(world, supervisor, tokens, pings)
+        app = admin_of(world, supervisor, tokens, pings, topics, redrive)
         async with client_of(app) as http:
             yield Office(app=app, supervisor=supervisor, http=http)
 

@@ -45,7 +45,7 @@ OPERATIONS = {
     if isinstance(found, Ok) and found.ok().path != STREAMS
 }
 BOUNDED = settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),

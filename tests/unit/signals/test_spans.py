@@ -19,6 +19,7 @@ from bridge.domain.standing import Reset, Standing
 from bridge.engine.atomic_cycle import run_atomic_cycle
 from bridge.engine.cycle import run_cycle
 from bridge.signals import Tracing, messaging
+from bridge.signals.messaging import RECORDS_MAX
 from tests.fakes.plans import a_plan
 from tests.fakes.results import raw_result
 from tests.unit.engine.world import World
@@ -116,11 +117,24 @@ async def test_each_topic_has_a_send_span_that_links_to_what_it_sends() -> None:
         ]
 
 
-async def test_a_send_links_to_each_record_of_the_largest_batch() -> None:
-    world, seen = World(a_plan(batch_size=1024)), Seen()
+async def test_a_send_can_link_to_each_record_of_the_largest_batch() -> None:
+    world, seen = World(a_plan(batch_size=1024)), Seen(tracing=Tracing(records_max=1024))
     world.upload(1024)
     await run(world, seen)
     assert len(seen.one("send rpa.urgent").links) == 1024
+
+
+async def test_of_a_large_batch_some_records_have_a_span_and_the_others_join_the_send_of_their_topic() -> None:
+    """Every record leads to the trace of its pass; the cost of it is bounded."""
+    world, seen = World(), Seen()
+    world.upload(RECORDS_MAX + 5)
+    await run(world, seen)
+    created, send = seen.named("create rpa.urgent"), seen.one("send rpa.urgent")
+    assert len(created) == len(send.links) == RECORDS_MAX
+    assert send.kind is SpanKind.PRODUCER
+    named = [dict(record.headers)["traceparent"].decode().split("-")[2] for record in world.log.records]
+    assert named[:RECORDS_MAX] == [f"{context(span).span_id:016x}" for span in created]
+    assert set(named[RECORDS_MAX:]) == {f"{context(send).span_id:016x}"}
 
 
 def test_the_names_of_attributes_are_those_of_the_conventions() -> None:
@@ -149,7 +163,7 @@ async def test_without_sampling_records_carry_the_context_of_their_pass_and_no_s
 
 async def test_the_spans_of_records_can_be_left_out() -> None:
     """Then a consumer joins the send span of its topic, which is a producer's by that."""
-    world, seen = World(), Seen(tracing=Tracing(each_record=False))
+    world, seen = World(), Seen(tracing=Tracing(records_max=0))
     mixed(world)
     await run(world, seen)
     assert not [span for span in seen.finished if span.name.startswith("create")]

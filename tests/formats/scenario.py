@@ -1,0 +1,137 @@
+"""What is kept outside the process (D17), written by the code of this release from values that never change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bridge.adapters.kafka.state_format import position_record, records_of
+from bridge.adapters.redis_ledger.scripts import ring_of
+from bridge.domain.decide import decide
+from bridge.domain.delivery import mark_key
+from bridge.domain.model import Generation, SequenceId, TriggerName
+from bridge.domain.position import Position
+from bridge.domain.standing import Bookmark, Pause, Reset, ResetPhase, Standing
+from tests.fakes.plans import REF, a_plan
+from tests.fakes.results import a_batch, raw_result
+
+HERE = Path(__file__).parent
+NAME = TriggerName("disputes")
+NOON = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+DONE = Reset(
+    id="a1",
+    to_comment_created_at=NOON - timedelta(days=9),
+    requested_at=NOON - timedelta(days=1),
+    requested_by="operate",
+    phase=ResetPhase.DONE,
+    generation=Generation(1),
+    replayed=40,
+    finished_at=NOON - timedelta(hours=20),
+)
+UNDER_WAY = Reset(
+    id="b7",
+    to_comment_created_at=NOON - timedelta(days=3),
+    requested_at=NOON,
+    requested_by="alice",
+    reason="a rule was wrong",
+    allow_skip=True,
+    until=NOON - timedelta(days=1),
+    topic_prefix="replay.",
+    phase=ResetPhase.REPLAYING,
+    generation=Generation(2),
+    saved=Bookmark(batch_id=SequenceId("seq-90"), last=SequenceId("seq-88"), last_at=NOON - timedelta(minutes=1)),
+    replay_until=NOON,
+    replayed=700,
+    replayed_from=NOON - timedelta(days=3),
+    replayed_to=NOON - timedelta(days=2),
+)
+STANDING = Standing(
+    generation=Generation(2),
+    generation_reset_id="b7",
+    pause=Pause(by="bob", at=NOON, reason="release"),
+    resets=(DONE, UNDER_WAY),
+)
+POSITION = Position(
+    trigger=REF.identity,
+    generation=Generation(2),
+    first=SequenceId("seq-1"),
+    last=SequenceId("seq-9"),
+    batch_id=SequenceId("seq-10"),
+    records={"urgent": 7, "unmatched": 2},
+    earlier=(SequenceId("seq-0"),),
+)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A record on a topic. ASCII, so that a file shows it as it is."""
+
+    key: str
+    value: str
+    headers: Mapping[str, str]
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.value)
+
+    @classmethod
+    def of(cls, key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]] = ()) -> Kept:
+        said = {name: content.decode("ascii") for name, content in headers}
+        return cls((key or b"").decode("ascii"), (value or b"").decode("ascii"), said)
+
+
+def state() -> list[Kept]:
+    """The state topic: wish, generation and position of a trigger, and a standing with nothing in it."""
+    untouched = records_of(TriggerName("fees"), Standing())
+    return [Kept.of(each.key, each.value) for each in (*records_of(NAME, STANDING), *untouched, position())]
+
+
+def position() -> Any:
+    return position_record(NAME, POSITION)
+
+
+def records() -> list[Kept]:
+    """Output topics: a result on its route, one that no rule matches, dead letters with and without their bytes."""
+    raws = [
+        raw_result(1, {"Urgent": 0.9, "Trade > Settlement": 0.25}, thread_id="t1"),
+        raw_result(2, {"Spam": 0.75}),
+        b'{"sequence_id": "seq-3", "comment": 17}',
+        b"\xff not JSON",
+        raw_result(5, {"Urgent": 0.9}, text="x" * 2_000),
+    ]
+    plan = a_plan(record_bytes_max=2_000)
+    decision = decide(a_batch(raws), plan, Generation(2), {}, TRACE)
+    return [Kept.of(each.key, each.value, each.headers) for each in decision.deliveries]
+
+
+def ledger() -> list[Kept]:
+    """Redis: the keys of a trigger's sets, and one member."""
+    member = mark_key(REF.identity, Generation(2), SequenceId("seq-1"), "urgent").hex()
+    return [Kept(key.decode(), member, {}) for key in ring_of(REF)]
+
+
+WRITTEN = {"state": state, "records": records, "ledger": ledger}
+
+
+def spelled(kept: Iterable[Kept]) -> str:
+    """As it stands in a file, a record a line."""
+    lines = [json.dumps({"key": one.key, "value": one.value, "headers": dict(one.headers)}) for one in kept]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def recorded(version: str, name: str) -> list[Kept]:
+    """What a release wrote."""
+    lines = (HERE / version / f"{name}.jsonl").read_text().splitlines()
+    return [Kept(**json.loads(line)) for line in lines]
+
+
+def versions() -> list[str]:
+    """Of the releases that were recorded, oldest first."""
+    found = [each.name for each in HERE.iterdir() if each.name[0].isdigit()]
+    return sorted(found, key=lambda name: [int(part) for part in name.split(".")])
