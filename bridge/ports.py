@@ -129,8 +129,8 @@ class Bulletin(Protocol):
 class Control(Protocol):
     """The commands of the deployment, kept as history (D2). Both methods raise Retry or Blocked."""
 
-    async def append(self, command: Command) -> Place:
-        """Durable when it returns. After a Retry it may be there or not."""
+    async def append(self, command: Command) -> int:
+        """Durable when it returns, with its offset. After a Retry it may be there or not."""
         ...
 
     async def history(self, name: TriggerName, last: int) -> Sequence[tuple[Place, Command]]:
@@ -157,8 +157,11 @@ class Seat(Protocol):
 class Membership(Protocol):
     """A seat in the group that shares the triggers of the deployment among its replicas (D2)."""
 
-    async def run(self, seat: Seat, stop: asyncio.Event) -> None:
-        """Take part until `stop`, through any outage; then leave, so that the others need not wait."""
+    async def sit(self, seat: Seat, stop: asyncio.Event) -> None:
+        """Take part until `stop`; then leave, so that the others need not wait. Raises Retry or Blocked.
+
+        However it ends, the seat has been told that all is revoked.
+        """
         ...
 
     def sure_s(self) -> float:

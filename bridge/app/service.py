@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -12,7 +10,6 @@ from dataclasses import dataclass
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.kafka.publisher import KafkaPublisher
 from bridge.adapters.kafka.replay_counter import KafkaReplayCounter
-from bridge.adapters.kafka.state_topic import KafkaStateStore
 from bridge.adapters.kafka.topic_reader import KafkaTopicReader
 from bridge.adapters.kafka.transactions import KafkaTransactions
 from bridge.adapters.platform.client import PlatformClient
@@ -24,13 +21,13 @@ from bridge.app.admin.auth import Tokens
 from bridge.app.admin.server import serving
 from bridge.app.config.settings import Settings
 from bridge.app.ledger_use import LedgerUse
+from bridge.app.ownership import open_owning
 from bridge.app.promises import Promises
 from bridge.app.redriving import redriver_beside
 from bridge.app.reload import ConfigFile, Reloader
 from bridge.app.telemetry import trace_headers
 from bridge.domain.plan import TriggerPlan
 from bridge.engine.cycle import Neighbours
-from bridge.engine.supervisor import Supervisor
 from bridge.signals import Signals
 
 
@@ -56,14 +53,6 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
         transactions = await opened.enter_async_context(
             KafkaTransactions(settings.kafka, settings.deployment, clock, on_abandoned=signals.producer_abandoned)
         )
-        store = await opened.enter_async_context(
-            KafkaStateStore(
-                settings.kafka,
-                settings.deployment,
-                accept=settings.accept,
-                on_abandoned=signals.producer_abandoned,
-            )
-        )
         ledger = await opened.enter_async_context(RedisLedger(settings.redis))
         use = LedgerUse(ledger, settings.triggers)
         client = await opened.enter_async_context(
@@ -72,15 +61,13 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
         neighbours = Neighbours(
             source=PlatformSource(client), publisher=publisher, transactions=transactions, ledger=ledger, clock=clock
         )
-        supervisor = Supervisor(
-            neighbours, store, signals, random.random, settings.stop_timeout_s, socket.gethostname()
-        )
+        owning = await open_owning(opened, settings, neighbours, signals)
         redrive = await opened.enter_async_context(redriver_beside(settings, clock, publisher, ledger, client))
         leaving = asyncio.Event()
         admin = create_admin(
             AdminParts(
-                desk=supervisor,
-                supervisor=supervisor,
+                desk=owning.desk,
+                supervisor=owning.works,
                 source=neighbours.source,
                 topics=KafkaTopicReader(settings.kafka, clock),
                 counter=KafkaReplayCounter(settings.kafka, clock),
@@ -100,11 +87,11 @@ async def serve(settings: Settings, process: Process, signals: Signals) -> None:
 
             async def apply(plans: Sequence[TriggerPlan]) -> None:
                 use.follow(plans)
-                await supervisor.apply(plans)
+                await owning.works.apply(plans)
 
             async with asyncio.TaskGroup() as beside:
                 beside.create_task(promises.of_redis(use, process.stop), name="promises of redis")
                 reloading = beside.create_task(reloader.run(settings, apply), name="reloader")
-                await supervisor.run(settings.triggers, process.stop)
+                await owning.works.run(settings.triggers, process.stop)
                 reloading.cancel()
         signals.service("stopped")

@@ -31,3 +31,8 @@ class Keeper:
                 await self._store.save(self.name, changed)
                 self.standing = changed
             return changed
+
+    async def restate(self) -> None:
+        """Write the standing again, since something else was written over it. Raises Retry."""
+        async with self._changing:
+            await self._store.save(self.name, self.standing)

@@ -213,6 +213,19 @@ class Signals:
         """An operator asked for something: the audit line of who did what."""
         self._log.info("command_accepted", trigger=trigger, command=command, by=by, **fields)
 
+    def obeyed(self, trigger: TriggerName, command: str, command_id: str, *, again: bool) -> None:
+        """The owner has carried a command over into the standing; `again`: it had before, and did nothing."""
+        self._log.info("command_obeyed", trigger=trigger, command=command, command_id=command_id, again=again)
+
+    def assigned(self, owned: int, configured: int) -> None:
+        """A rebalance has ended: so many triggers are owned here, and worked on."""
+        self._count.rebalances.add(1)
+        self._log.info("triggers_assigned", owned=owned, configured=configured)
+
+    def revoked(self, at_work: int) -> None:
+        """A rebalance has begun, or the seat in the group is left: all work here stops."""
+        self._log.info("triggers_revoked", at_work=at_work)
+
     def platform_answered(self, op: str, code: str) -> None:
         """One request to the platform has ended; `code` is the HTTP status or our word for having none."""
         self._count.requests.add(1, {"op": op, "code": code})

@@ -31,6 +31,7 @@ class Instruments:
         )
         self.abandoned = count("bridge_producers_abandoned", "", "Producers given up after an unknown outcome")
         self.held = count("bridge_batches_held", "", "Batches whose position was held, by reason")
+        self.rebalances = count("bridge_rebalances", "", "Rebalances after which this process took over its share")
         self.bypassed = count("bridge_ledger_bypassed", "", "Batches published without their ledger, by choice")
         self.seconds = histogram(
             "bridge_batch_seconds", "s", "Seconds per step", explicit_bucket_boundaries_advisory=STEP_SECONDS

@@ -96,8 +96,8 @@ def test_a_changed_configuration_replaces_theservice_pod(helm: Helm) -> None:
 
 
 def test_one_process_alone_is_replaced_and_a_group_rolls(helm: Helm) -> None:
-    alone = of_kind(helm.render(MINIMAL, ["config.ownership=null"]), "Deployment")["spec"]
-    grouped = of_kind(helm.render(MINIMAL, ['config.ownership="kafka"', "replicas=3"]), "Deployment")["spec"]
+    alone = of_kind(helm.render(MINIMAL), "Deployment")["spec"]
+    grouped = of_kind(helm.render(MINIMAL, ["config.ownership=null", "replicas=3"]), "Deployment")["spec"]
     assert alone["strategy"] == {"type": "Recreate"}
     assert grouped["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
     assert grouped["replicas"] == 3
@@ -177,7 +177,7 @@ def test_every_topic_of_the_rules_is_made_and_may_be_written(helm: Helm) -> None
     """Shadow routes are never published, so they need neither topic nor right."""
     rendered = helm.render(CHART / "ci" / "07-strimzi-values.yaml")
     topics = {one["spec"]["topicName"]: one["spec"] for one in rendered if one["kind"] == "KafkaTopic"}
-    own = {"bridge.strimzi.state", "bridge.strimzi.control"}
+    own = {"bridge.strimzi.state", "bridge.strimzi.control", "bridge.strimzi.status"}
     assert set(topics) == {"rpa.disputes.urgent", "rpa.unrouted", "rpa.dead"} | own
     assert topics["bridge.strimzi.state"]["config"]["cleanup.policy"] == "compact"
     rights = of_kind(rendered, "KafkaUser")["spec"]["authorization"]["acls"]

@@ -43,6 +43,7 @@ async def every_metric(told: Telemetry) -> None:
     told.signals.platform_answered("fetch", "200")
     told.signals.producer_abandoned("timeout")
     told.signals.ledger_bypassed(PLAN.name, Retry("x", code="ledger_timeout"))
+    told.signals.assigned(1, 1)
     told.signals.failed(PLAN.name, Retry("x", code="timeout"), 1, 0.1)
     reset = Reset(id="r", to_comment_created_at=START, requested_at=START, requested_by="x", phase=ResetPhase.DONE)
     told.signals.reset_moved(PLAN.name, reset)

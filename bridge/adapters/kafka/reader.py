@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -42,13 +43,19 @@ class Reader(AIOKafkaConsumer):
         # How a reader that is thrown away ends changes nothing; looking at it keeps asyncio from complaining.
         _ = [task.exception() for task in done if not task.cancelled()]
 
-    async def know(self, topic: str) -> None:
-        """Look the topic up before it is assigned; asking makes none."""
-        await self._client.track({topic})
+    @property
+    def client(self) -> Client:
+        """For questions over the same connections."""
+        return Client.narrow(self._client)
+
+    async def know(self, *topics: str) -> None:
+        """Look topics up before they are assigned; asking makes none."""
+        await self._client.track(set(topics))
 
 
 @asynccontextmanager
-async def _reader(settings: KafkaSettings, isolation_level: str) -> AsyncIterator[Reader]:
+async def reader_of(settings: KafkaSettings, isolation_level: str) -> AsyncIterator[Reader]:
+    """A reader that is ended with the block."""
     reader = Reader(settings, isolation_level)
     try:
         await reader.start()
@@ -63,7 +70,7 @@ async def read_all(settings: KafkaSettings, topic: str, partition: int) -> list[
     For records that are never written in transactions: somebody's open one cannot hide them. The caller bounds it.
     Raises what aiokafka raises.
     """
-    async with _reader(settings, "read_uncommitted") as reader:
+    async with reader_of(settings, "read_uncommitted") as reader:
         place = await _assigned(reader, topic, partition)
         end = (await reader.end_offsets([place]))[place]
         return await _read(reader, place, end)
@@ -75,7 +82,7 @@ async def read_committed(settings: KafkaSettings, topic: str, partition: int, en
     Waits until no transaction below it is open any more: a shared topic shows a committed record only when all that
     began before it have ended. The caller bounds it. Raises what aiokafka raises.
     """
-    async with _reader(settings, "read_committed") as reader:
+    async with reader_of(settings, "read_committed") as reader:
         return await _read(reader, await _assigned(reader, topic, partition), end)
 
 
@@ -90,5 +97,10 @@ async def _read(reader: Reader, place: TopicPartition, end: int) -> list[StateRe
     records: list[StateRecord] = []
     while await reader.position(place) < end:
         for batch in (await reader.getmany(place, timeout_ms=POLL_MS)).values():
-            records += [StateRecord(key=each.key, value=each.value, offset=each.offset) for each in batch if each.key]
+            records += [record_of(each) for each in batch if each.key]
     return records
+
+
+def record_of(message: Any) -> StateRecord:
+    """aiokafka's record as ours."""
+    return StateRecord(key=message.key, value=message.value, offset=message.offset, at_ms=message.timestamp)

@@ -15,6 +15,20 @@ class TopicCreation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSettings:
+    """How replicas share the triggers. `instance_id` makes a static member, which keeps its share over a restart."""
+
+    partitions: int = 32
+    session_timeout_s: float = 10.0
+    instance_id: str | None = None
+
+    @property
+    def heartbeat_s(self) -> float:
+        """Ten a session: a rebalance is noticed after one, and several may be lost."""
+        return self.session_timeout_s / 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaSettings:
     """Names as Kafka's own clients use them. Secrets are in no representation of it (I10)."""
 
@@ -33,3 +47,4 @@ class KafkaSettings:
     publish_timeout_s: float = 30.0
     request_timeout_s: float = 10.0
     topics: TopicCreation = TopicCreation()
+    group: GroupSettings = GroupSettings()

@@ -17,7 +17,7 @@ import msgspec
 from bridge.domain.errors import Fatal
 from bridge.domain.model import Generation, SequenceId, TriggerName
 from bridge.domain.position import Position
-from bridge.domain.standing import Bookmark, Pause, Reached, Reset, ResetPhase, Standing
+from bridge.domain.standing import Bookmark, Pause, Place, Reached, Reset, ResetPhase, Standing
 
 VERSION = 1
 WISH = "wish"
@@ -69,12 +69,21 @@ class ResetRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     cancelled_by: str = ""
 
 
+class PlaceRecord(msgspec.Struct, frozen=True):
+    """As `Place`."""
+
+    offset: int
+    at_ms: int
+
+
 class WishRecord(msgspec.Struct, frozen=True):
-    """Under `<trigger>/wish`."""
+    """Under `<trigger>/wish`; `obeyed` is the last command of the control topic that is in it."""
 
     version: int = VERSION
     pause: PauseRecord | None = None
     resets: tuple[ResetRecord, ...] = ()
+    obeyed: PlaceRecord | msgspec.UnsetType = msgspec.UNSET
+    writer: str | msgspec.UnsetType = msgspec.UNSET
     trigger: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -87,6 +96,7 @@ class ReachedRecord(msgspec.Struct, frozen=True):
     version: int = VERSION
     high: datetime | None = None
     firsts: tuple[str, ...] = ()
+    writer: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class GenerationRecord(msgspec.Struct, frozen=True):
@@ -95,6 +105,7 @@ class GenerationRecord(msgspec.Struct, frozen=True):
     version: int = VERSION
     generation: int = 0
     reset_id: str = ""
+    writer: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class PositionRecord(msgspec.Struct, frozen=True):
@@ -121,25 +132,52 @@ class StateRecord:
     key: bytes
     value: bytes | None
     offset: int = -1
+    at_ms: int = 0
 
 
-def records_of(name: TriggerName, standing: Standing) -> tuple[StateRecord, ...]:
-    """The standing of a trigger, spelled out; equal standings are equal bytes."""
-    pause = standing.pause
+def records_of(name: TriggerName, standing: Standing, writer: str = "") -> tuple[StateRecord, ...]:
+    """The standing of a trigger, spelled out; equal standings of one writer (a process) are equal bytes."""
+    pause, obeyed = standing.pause, standing.obeyed
     wish = WishRecord(
         pause=PauseRecord(by=pause.by, at=pause.at, reason=pause.reason) if pause else None,
-        resets=tuple(_spelled(reset) for reset in standing.resets),
+        resets=tuple(spelled(reset) for reset in standing.resets),
         trigger=standing.trigger or msgspec.UNSET,
+        obeyed=PlaceRecord(offset=obeyed.offset, at_ms=obeyed.at_ms) if obeyed else msgspec.UNSET,
+        writer=writer or msgspec.UNSET,
     )
-    raised = GenerationRecord(generation=standing.generation, reset_id=standing.generation_reset_id)
+    raised = GenerationRecord(
+        generation=standing.generation, reset_id=standing.generation_reset_id, writer=writer or msgspec.UNSET
+    )
     records = (
         StateRecord(key=f"{name}/{WISH}".encode(), value=msgspec.json.encode(wish)),
         StateRecord(key=f"{name}/{GENERATION}".encode(), value=msgspec.json.encode(raised)),
     )
     if standing.reached is None:
         return records
-    reached = msgspec.json.encode(_spelled_reached(standing.reached))
+    reached = msgspec.json.encode(_spelled_reached(standing.reached, writer))
     return (*records, StateRecord(key=f"{name}/{REACHED}".encode(), value=reached))
+
+
+class _Written(msgspec.Struct, frozen=True):
+    writer: str = ""
+
+
+def writer_of(record: StateRecord) -> str:
+    """The process that wrote a record of a standing; empty for one of a release that did not say."""
+    try:
+        return msgspec.json.decode(record.value or b"{}", type=_Written).writer
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
+
+
+def joined(standing: Standing, record: StateRecord) -> Standing:
+    """The standing with one more of its trigger's records. Raises Fatal for one that cannot be read."""
+    return _joined(standing, record.key.decode("utf-8", "replace").rpartition("/")[2], record)
+
+
+def name_of(record: StateRecord) -> TriggerName:
+    """The trigger that a record is of."""
+    return TriggerName(record.key.decode("utf-8", "replace").rpartition("/")[0])
 
 
 def is_of_standing(record: StateRecord) -> bool:
@@ -227,9 +265,10 @@ def _joined(standing: Standing, kind: str, record: StateRecord) -> Standing:
 
 
 def _wished(standing: Standing, wish: WishRecord) -> Standing:
-    resets = tuple(_read(reset) for reset in wish.resets)
+    resets = tuple(read(reset) for reset in wish.resets)
     trigger = wish.trigger if isinstance(wish.trigger, str) else ""
-    return replace(standing, pause=_paused(wish.pause), resets=resets, trigger=trigger)
+    obeyed = Place(offset=wish.obeyed.offset, at_ms=wish.obeyed.at_ms) if wish.obeyed else None
+    return replace(standing, pause=_paused(wish.pause), resets=resets, trigger=trigger, obeyed=obeyed)
 
 
 def _unreadable(record: StateRecord, error: Exception) -> Fatal:
@@ -241,7 +280,8 @@ def _paused(record: PauseRecord | None) -> Pause | None:
     return Pause(by=record.by, at=record.at, reason=record.reason) if record else None
 
 
-def _spelled(reset: Reset) -> ResetRecord:
+def spelled(reset: Reset) -> ResetRecord:
+    """A reset, as it is written in a wish and in a command."""
     return ResetRecord(
         id=reset.id,
         to_comment_created_at=reset.to_comment_created_at,
@@ -265,7 +305,8 @@ def _spelled(reset: Reset) -> ResetRecord:
     )
 
 
-def _read(record: ResetRecord) -> Reset:
+def read(record: ResetRecord) -> Reset:
+    """The way back."""
     return Reset(
         id=record.id,
         to_comment_created_at=record.to_comment_created_at,
@@ -288,13 +329,14 @@ def _read(record: ResetRecord) -> Reset:
     )
 
 
-def _spelled_reached(reached: Reached) -> ReachedRecord:
+def _spelled_reached(reached: Reached, writer: str) -> ReachedRecord:
     return ReachedRecord(
         trigger=reached.trigger,
         generation=reached.generation,
         place=BookmarkRecord(batch_id=reached.place.batch_id, last=reached.place.last, last_at=reached.place.last_at),
         high=reached.high,
         firsts=reached.firsts,
+        writer=writer or msgspec.UNSET,
     )
 
 

@@ -118,9 +118,13 @@ class PlatformClient:
         return SequenceId(echoed) if isinstance(echoed, str) else None
 
     async def reset(self, ref: TriggerRef, to_comment_created_at: datetime) -> SequenceId:
-        """Move the position to before the first comment uploaded at or after then; an instant without zone is UTC."""
+        """Move the position to before the first comment uploaded at or after then; an instant without zone is UTC.
+
+        It moves the position, so its time-out is that of an advance.
+        """
         body = {"to_comment_created_at": instant_text(to_comment_created_at)}
-        answer = await self._send("reset", "POST", self._routes.trigger(ref, "reset"), body)
+        url = self._routes.trigger(ref, "reset")
+        answer = await self._send("reset", "POST", url, body, timeout_s=self._advance_timeout_s)
         sequence_id = answer.get("sequence_id")
         if not isinstance(sequence_id, str) or not sequence_id:
             raise bad_answer("the answer to reset has no sequence_id")

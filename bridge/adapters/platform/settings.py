@@ -28,7 +28,7 @@ class PlatformSettings:
     api: Api = Api.TRIGGERS
     timeout_s: float = 60.0
     connect_timeout_s: float = 10.0
-    advance_timeout_s: float = 10.0
+    advance_timeout_s: float = 5.0
     allow_insecure: bool = False
     requests_per_s_max: float = 100.0
     requests_in_flight_max: int = 8

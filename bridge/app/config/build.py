@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bridge.adapters.kafka.settings import KafkaSettings, TopicCreation
+from bridge.adapters.kafka.settings import GroupSettings, KafkaSettings, TopicCreation
 from bridge.adapters.platform.settings import Api, PlatformSettings
 from bridge.adapters.redis_ledger.settings import RedisSettings
-from bridge.app.config.file import AdminSection, BridgeFile, KafkaSection, PlatformSection, RedisSection
+from bridge.app.config.file import AdminSection, BridgeFile, GroupSection, KafkaSection, PlatformSection, RedisSection
 from bridge.app.config.mistakes import Mistake
 from bridge.app.config.plans import plan_of
 from bridge.app.config.secrets import Secrets
@@ -17,7 +17,7 @@ def settings_of(file: BridgeFile, secrets: Secrets, warnings: tuple[Mistake, ...
     return Settings(
         deployment=file.deployment,
         platform=_platform(file.platform, secrets),
-        kafka=_kafka(file.kafka, secrets),
+        kafka=_kafka(file.kafka, file.group, secrets),
         redis=_redis(file.redis, secrets),
         ownership=Ownership(file.ownership),
         stop_timeout_s=file.stop_timeout,
@@ -44,7 +44,7 @@ def _platform(platform: PlatformSection, secrets: Secrets) -> PlatformSettings:
     )
 
 
-def _kafka(kafka: KafkaSection, secrets: Secrets) -> KafkaSettings:
+def _kafka(kafka: KafkaSection, group: GroupSection, secrets: Secrets) -> KafkaSettings:
     around = ("kafka",)
     return KafkaSettings(
         bootstrap_servers=kafka.bootstrap_servers,
@@ -65,6 +65,11 @@ def _kafka(kafka: KafkaSection, secrets: Secrets) -> KafkaSettings:
             create=kafka.topics.create,
             partitions=kafka.topics.partitions,
             replication_factor=kafka.topics.replication_factor,
+        ),
+        group=GroupSettings(
+            partitions=group.partitions,
+            session_timeout_s=group.session_timeout,
+            instance_id=group.instance_id,
         ),
     )
 

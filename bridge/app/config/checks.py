@@ -28,7 +28,6 @@ RESERVED_ROUTES = frozenset({UNMATCHED_ROUTE, DEAD_LETTER_ROUTE})
 def check(file: Section, findings: Findings) -> None:
     """Report everything that the shape alone cannot know."""
     check_platform(section(file, "platform"), findings)
-    check_ownership(file, findings)
     check_accepted(file, findings)
     check_triggers(file, findings)
 
@@ -71,16 +70,6 @@ def check_platform(platform: Section, findings: Findings) -> None:
         )
 
 
-def check_ownership(file: Section, findings: Findings) -> None:
-    """No promise that this release cannot keep: two replicas that each think they own a trigger break I6."""
-    if file.get("ownership") == "kafka":
-        findings.error(
-            ("ownership",),
-            "not_in_this_release",
-            "triggers are not shared among replicas in this release: run one replica, and write `ownership: local`",
-        )
-
-
 def check_accepted(file: Section, findings: Findings) -> None:
     """A word that means nothing accepts nothing."""
     accepted = file.get("accept")
@@ -95,7 +84,7 @@ def check_accepted(file: Section, findings: Findings) -> None:
 def check_triggers(file: Section, findings: Findings) -> None:
     """Names, platform triggers and topics that get in each other's way."""
     defaults = section(file, "defaults")
-    own_topics = {f"bridge.{text(file, 'deployment')}.{suffix}" for suffix in ("state", "control")}
+    own_topics = {f"bridge.{text(file, 'deployment')}.{suffix}" for suffix in ("state", "control", "status")}
     names: dict[str, Path] = {}
     cursors: dict[tuple[str, ...], Path] = {}
     for trigger in sections(file, "triggers"):

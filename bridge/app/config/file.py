@@ -49,8 +49,8 @@ class PlatformSection(Closed):
     """For one whole request."""
     connect_timeout: Timeout = 10.0
     """For a connection."""
-    advance_timeout: Timeout = 10.0
-    """For moving the position; shorter than a take-over."""
+    advance_timeout: Timeout = 5.0
+    """For moving the position; well within the group's session, so that it is over before anybody takes over."""
     allow_insecure: Switch = False
     """Lets the token travel over plain http to another machine."""
     requests_per_s_max: Annotated[float, Field(gt=0, le=10_000), FROM_TEXT] = 100.0
@@ -98,6 +98,17 @@ class KafkaSection(Closed):
     request_timeout: Timeout = 10.0
     """For one request to a broker."""
     topics: TopicsSection = TopicsSection()
+
+
+class GroupSection(Closed):
+    """How replicas share the triggers, with `ownership: kafka`."""
+
+    partitions: Annotated[int, Field(ge=1, le=1_000), FROM_TEXT] = 32
+    """Of the control topic: the shares that replicas divide among them. Alike for all; change it with all stopped."""
+    session_timeout: Timeout = 10.0
+    """After so much silence of a replica others take its triggers over; brokers allow 6s to 30m by default."""
+    instance_id: Text | None = None
+    """One for each replica, as ${HOSTNAME}: a static member, which a short restart costs no rebalance."""
 
 
 class RedisSection(Closed):
@@ -221,8 +232,9 @@ class BridgeFile(Closed):
     platform: PlatformSection
     kafka: KafkaSection
     redis: RedisSection
-    ownership: Literal["kafka", "local"] = "local"
-    """Who runs a trigger when there are several replicas; `local`: this process runs all of them."""
+    ownership: Literal["kafka", "local"] = "kafka"
+    """Who runs a trigger: the replicas share them, or (`local`) this process runs all, and must be the only one."""
+    group: GroupSection = GroupSection()
     stop_timeout: Timeout = 30.0
     """How long batches in flight may take to end at shutdown."""
     admin: AdminSection = AdminSection()

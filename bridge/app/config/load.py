@@ -16,6 +16,7 @@ from bridge.app.config.file import BridgeFile, RulesFile
 from bridge.app.config.findings import Findings
 from bridge.app.config.kafka_checks import check_kafka
 from bridge.app.config.mistakes import ConfigError, Mistake
+from bridge.app.config.ownership_checks import check_ownership
 from bridge.app.config.plans import plan_of
 from bridge.app.config.rule_checks import check_rules
 from bridge.app.config.secrets import Secrets
@@ -72,6 +73,7 @@ def _looked_at(path: Path, env: Mapping[str, str], tolerated: frozenset[str]) ->
     secrets.look(values)
     check(values, findings)
     check_kafka(values, findings)
+    check_ownership(values, findings)
     check_rules(values, findings)
     return values, secrets, findings
 

@@ -40,7 +40,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
 {{- define "bridge.ownership" -}}
-{{- .Values.config.ownership | default "local" -}}
+{{- .Values.config.ownership | default "kafka" -}}
 {{- end }}
 
 {{- /* Whether more than one pod may run at a time. */ -}}

@@ -60,7 +60,7 @@ class TestCheck:
         text = (
             spoilt("match: all", "mach: all")
             .replace("min: 0.4", "min: 4")
-            .replace("ownership: local", "ownership: kafka")
+            .replace("ownership: local", "ownership: redis")
         )
         config = written(tmp_path, text)
         result = run("check", "-c", config)

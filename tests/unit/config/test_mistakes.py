@@ -311,7 +311,12 @@ ONE_MISTAKE = [
     ("key_ttl: 24h", "key_ttl: 1s", "10:12 error value_error redis.key_ttl", "60s"),
     # the rest
     ("ownership: local", "ownership: redis", "11:12 error literal_error ownership", "'kafka' or 'local'"),
-    ("ownership: local", "ownership: kafka", "11:12 error not_in_this_release ownership", "run one replica"),
+    (
+        "ownership: local",
+        "ownership: kafka\ngroup: {session_timeout: 6s}",
+        "12:26 error advance_too_slow group.session_timeout",
+        "keep advance_timeout to 60%",
+    ),
     (
         "ownership: local",
         "accept: [single_replicas]\nownership: local",
