@@ -67,12 +67,6 @@ class Trail:
         latest = parse_instant(created_at(batch.results[-1]))
         self.high = max(filter(None, (self.high, latest)), default=None)
 
-    def stands_at(self, place: Bookmark) -> None:
-        """The trigger was returned there: what lies before it was advanced past in an earlier generation."""
-        self.place, self.high = place, place.last_at
-        if place.last:
-            self.lasts[place.last] = None
-
     def doubt(self, now_s: float) -> None:
         """A move of the position went out and was not answered, or may have been left by whoever was here before.
 

@@ -27,7 +27,7 @@ from tests.history.collect import (
     platform_events,
     read_log_file,
     read_topics,
-    without_late_advances,
+    with_late_advances,
 )
 from tests.history.events import Event, Expectation
 from tests.history.verdict import Figures
@@ -209,13 +209,12 @@ class Field:
 
     async def judged(self) -> Mapping[str, Figures]:
         """I1 to I9 of each mode, once all is delivered. In exactly_once no repeat has an excuse."""
-        log = platform_events(read_log_file(self.platform.sandbox.events_file))
+        log = with_late_advances(platform_events(read_log_file(self.platform.sandbox.events_file)), self.late)
         doubts = [each for replica in self.replicas for each in self._doubts(replica)]
         found = {}
         for name in MODES:
             expectation = self._expectation(name)
-            mine = without_late_advances(log, expectation, self.late)
-            mine = [each for each in mine if getattr(each, "trigger", "") == expectation.trigger]
+            mine = [each for each in log if getattr(each, "trigger", "") == expectation.trigger]
             records = await read_topics(self.kafka.bootstrap_servers, self.topics_of(name))
             causes: Sequence[Event] = [*doubts, *self.seen] if name == "least" else []
             verdict = judge([*mine, *causes, *records], [expectation])

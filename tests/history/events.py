@@ -46,12 +46,17 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advanced:
-    """An advance reached the platform. `ok`: it took effect, whether or not its answer arrived."""
+    """An advance reached the platform. `ok`: it took effect, whether or not its answer arrived.
+
+    `is_late`: an old request may have arrived, or one of a zombie, which nobody can fence: it may move the position
+    back (D15), and what lies behind it is to be advanced past anew.
+    """
 
     at_ms: float
     trigger: str
     sequence_id: str
     ok: bool = True
+    is_late: bool = False
     worker: str = ""
 
 

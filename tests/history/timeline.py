@@ -91,9 +91,11 @@ class Timeline:
         if rank is None:
             self._breach("I1", "advanced_to_nowhere", f"{event.sequence_id} was neither a result nor a batch")
             return
-        if rank < self._rank:
-            self._breach("I3", "position_backwards", f"from rank {self._rank} to {rank} without a reset")
         covered = self.covered_ms.setdefault(self._generation, [])
+        if rank < self._rank and event.is_late:
+            del covered[max(0, rank - self.start_of(self._generation)) :]
+        elif rank < self._rank:
+            self._breach("I3", "position_backwards", f"from rank {self._rank} to {rank} without a reset")
         covered.extend([event.at_ms] * (rank - self.start_of(self._generation) - len(covered)))
         self._rank = rank
 
