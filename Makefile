@@ -91,9 +91,8 @@ observe: .venv/.installed ## the demo with traces, metrics, dashboards and alert
 	@command -v prometheus >/dev/null || $(SCRIPTS)/debian-packages.sh prometheus
 	$(BIN)/python -m tests.observe $(ARGS)
 
-soak:
-	@echo "make $@ is not built yet" >&2
-	exit 2
+soak: .venv/.installed ## ten minutes of owners that change, pauses, replays and kills; BRIDGE_SOAK_S=120 BRIDGE_SOAK_SEED=7
+	@deploy/soak $(ARGS)
 
 lock: .venv/.installed ## pins anew what pyproject.toml asks for
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \
