@@ -54,7 +54,7 @@ class Reached:
     """How far a trigger had surely been advanced, written down now and then: whatever comes from before it comes again.
 
     `trigger` is its identity on the platform, `high` the latest upload time advanced past, `firsts` begin the last
-    batches. `is_clean`: nothing was under way when it was written, and nothing has been since.
+    batches.
     """
 
     trigger: str
@@ -62,7 +62,6 @@ class Reached:
     place: Bookmark
     high: datetime | None = None
     firsts: tuple[SequenceId, ...] = ()
-    is_clean: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,10 @@ from bridge.domain.position import platform_ids
 from bridge.domain.standing import NONE_SEEN, REACHED_FIRSTS_MAX, Bookmark, Reached, Standing
 
 LATE_S = 300.0
-"""How long after an advance without an answer, or after a predecessor's death, one of them may still arrive."""
+"""How long after a move of the position without an answer, or after a take-over, an old one may still arrive."""
+
+LATE_RESULTS_MAX = 2 * 1024
+"""Such a move leads at most two batches behind where the worker stood then: results that are remembered one by one."""
 
 BOUNDARIES_MAX = 256
 """Batches remembered, some 20 kB a trigger; what lies further back is known by its upload times."""
@@ -34,15 +37,17 @@ class Trail:
     """What a worker has been answered to have advanced past, in one generation.
 
     `firsts` and `lasts` are the first and last results of its batches, `high` the latest upload time in them, `place`
-    the last position. Until `doubt_until_s` (monotonic) an old advance may arrive. `cleared` begins a page that was
-    looked into and found to be new.
+    the last position. Until `doubt_until_s` (monotonic) an old move may arrive, and lead to one of the results in
+    `late`. `cleared` begins a page that was looked into and found to be new.
     """
 
     firsts: dict[SequenceId, None] = field(default_factory=dict)
     lasts: dict[SequenceId, None] = field(default_factory=dict)
     high: datetime | None = None
     place: Bookmark | None = None
+    late: dict[SequenceId, None] = field(default_factory=dict)
     doubt_until_s: float = float("-inf")
+    _late_room: int = 0
     cleared: SequenceId = NONE_SEEN
 
     def advanced(self, batch: Batch, place: Bookmark) -> None:
@@ -56,18 +61,27 @@ class Trail:
             known[sequence_id] = None
             if len(known) > BOUNDARIES_MAX:
                 del known[next(iter(known))]
+        recorded = ids[: self._late_room]
+        self._late_room -= len(recorded)
+        self.late.update(dict.fromkeys(recorded))
         latest = parse_instant(created_at(batch.results[-1]))
         self.high = max(filter(None, (self.high, latest)), default=None)
 
     def doubt(self, now_s: float) -> None:
-        """A move of the position went out and was not answered, or may have."""
+        """A move of the position went out and was not answered, or may have been left by whoever was here before.
+
+        It leads no further back than to where the trigger stands now.
+        """
+        if now_s >= self.doubt_until_s:
+            self.late.clear()
         self.doubt_until_s = now_s + LATE_S
+        self._late_room = LATE_RESULTS_MAX
 
-    def is_doubted(self, now_s: float) -> bool:
-        """An old advance may still arrive."""
-        return now_s < self.doubt_until_s
+    def is_late(self, page: Batch, now_s: float) -> bool:
+        """The page starts where an old move of this trigger's own workers may lead."""
+        return now_s < self.doubt_until_s and _first_id(page) in self.late
 
-    def reached(self, standing: Standing, *, is_clean: bool) -> Reached | None:
+    def reached(self, standing: Standing) -> Reached | None:
         """To be written down; None before anything was advanced past."""
         if self.place is None:
             return None
@@ -78,16 +92,14 @@ class Trail:
             place=self.place,
             high=self.high,
             firsts=firsts,
-            is_clean=is_clean,
         )
 
 
 def trail_of(standing: Standing, now_s: float) -> Trail:
-    """What a new worker knows of its predecessors. Unless the last one ended in peace, it may have left an advance."""
+    """What a new worker knows of its predecessors, the last of which may have left an advance under way."""
     reached = standing.reached
     trail = Trail()
-    if reached is None or not reached.is_clean:
-        trail.doubt(now_s)
+    trail.doubt(now_s)
     if reached is not None and reached.generation == standing.generation:
         trail.firsts = dict.fromkeys(reached.firsts)
         trail.lasts = {reached.place.last: None} if reached.place.last else {}
@@ -98,11 +110,10 @@ def trail_of(standing: Standing, now_s: float) -> Trail:
 def check_is_ahead(page: Batch, trail: Trail, now_s: float) -> None:
     """Raises MovedBack for a page that looks as if it lay before what was advanced past.
 
-    Not for what an old advance of this trigger's own workers leads to, which starts where one of their batches did:
-    that is swallowed by the marks or the position record, never replayed.
+    Not for what an old move of this trigger's own workers leads to: that is swallowed by the marks or the position
+    record, never replayed.
     """
-    first = _first_id(page)
-    if first in ("", trail.cleared) or (trail.is_doubted(now_s) and first in trail.firsts):
+    if _first_id(page) in (NONE_SEEN, trail.cleared) or trail.is_late(page, now_s):
         return
     if is_behind(page, trail):
         raise MovedBack("the platform gives results that were advanced past", code="position_moved_back")

@@ -75,6 +75,18 @@ def platform_events(lines: Iterable[Line]) -> list[Event]:
 
 
 def _event(line: Line, generations: dict[str, int], last: dict[str, Line]) -> Event | None:
+    trigger = str(line["trigger"])
+    if line["done"] and line["op"] in ("advance", "reset"):
+        before = last.get(trigger)
+        again = before is not None and (before["op"], before["sequence_id"]) == ("reset", line["sequence_id"])
+        if line["op"] == "reset":
+            generations[trigger] = generations.get(trigger, 0) + (not again)
+        last[trigger] = line
+    return platform_event(line, generations.get(trigger, 0))
+
+
+def platform_event(line: Line, generation: int) -> Event | None:
+    """One line of the platform's log; None for what took no effect. `generation` is the one that a reset begins."""
     trigger, at_ms = str(line["trigger"]), float(line["at_ms"])
     if not line["done"]:
         return None
@@ -88,14 +100,9 @@ def _event(line: Line, generations: dict[str, int], last: dict[str, Line]) -> Ev
                 batch_id=line["sequence_id"],
             )
         case "advance":
-            last[trigger] = line
             return Advanced(at_ms=at_ms, trigger=trigger, sequence_id=line["sequence_id"])
         case "reset":
-            before = last.get(trigger)
-            again = before is not None and (before["op"], before["sequence_id"]) == ("reset", line["sequence_id"])
-            generations[trigger] = generations.get(trigger, 0) + (not again)
-            last[trigger] = line
-            return ResetDone(at_ms=at_ms, trigger=trigger, to=line["sequence_id"], generation=generations[trigger])
+            return ResetDone(at_ms=at_ms, trigger=trigger, to=line["sequence_id"], generation=generation)
         case _:
             return None
 

@@ -96,7 +96,6 @@ class ReachedRecord(msgspec.Struct, frozen=True):
     version: int = VERSION
     high: datetime | None = None
     firsts: tuple[str, ...] = ()
-    clean: bool = False
     writer: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -337,7 +336,6 @@ def _spelled_reached(reached: Reached, writer: str) -> ReachedRecord:
         place=BookmarkRecord(batch_id=reached.place.batch_id, last=reached.place.last, last_at=reached.place.last_at),
         high=reached.high,
         firsts=reached.firsts,
-        clean=reached.is_clean,
         writer=writer or msgspec.UNSET,
     )
 
@@ -354,7 +352,6 @@ def _read_reached(record: ReachedRecord) -> Reached:
         place=place,
         high=record.high,
         firsts=tuple(map(SequenceId, record.firsts)),
-        is_clean=record.clean,
     )
 
 
