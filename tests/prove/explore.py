@@ -27,6 +27,7 @@ AT_LEAST = {
 }
 """Also, where a record goes without a transaction. In one, the broker takes a record or the transaction fails."""
 TAKE_OVER_POINTS_MAX = 16
+BEFORE_A_RESET_POINTS = 12
 FROZEN_SHARE = 0.6
 TAIL = 1.4
 """A run that was struck is longer: the second fault of a pair may lie beyond the end of a sound one."""
@@ -50,8 +51,12 @@ async def points_of(scenario: Scenario) -> list[str]:
 
 
 def exhaustive(scenario: Scenario, trace: list[str]) -> Iterator[Schedule]:
-    """Every fault at every point, one a run; and take-overs from a frozen process, struck everywhere."""
-    for point, step in enumerate(trace):
+    """Every fault at every point, one a run; and take-overs from a frozen process, struck everywhere.
+
+    Runs with windows begin as those with resets do: they are struck from shortly before their first reset on.
+    """
+    begun = max(0, trace.index("reset") - BEFORE_A_RESET_POINTS) if scenario.has_window else 0
+    for point, step in enumerate(trace[begun:], begun):
         for fault in faults_at(scenario, step):
             yield {point: fault}
     if scenario is Scenario.ONCE_TWO:
