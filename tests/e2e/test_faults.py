@@ -6,6 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -50,6 +51,7 @@ async def test_a_bad_hour_loses_nothing_and_repeats_nothing_without_a_cause(fiel
     struck: Counter[str] = Counter()
     for blow in chosen(dice, FAULTS):
         at_work(field, dice)
+        print(f"{datetime.now(UTC):%H:%M:%S} {blow.name}", flush=True)
         blow.strike(field, dice)
         struck[blow.name] += 1
     field.drain()

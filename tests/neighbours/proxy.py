@@ -144,6 +144,8 @@ class Proxy:
         self._tasks.add(task)
         try:
             await self._serve(reader, client)
+        except asyncio.CancelledError:
+            return  # by `stop`; the server would complain of a task that ends so
         finally:
             self._tasks.discard(task)
             client.transport.abort()

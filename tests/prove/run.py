@@ -23,7 +23,7 @@ from bridge.ports import TransactionalPublisher
 from bridge.signals import Signals
 from tests.fakes.clock import FakeClock
 from tests.fakes.plans import a_plan
-from tests.fakes.signals import quiet_signals
+from tests.fakes.signals import ListLogger, quiet_signals
 from tests.fakes.transactions import FakeTransactions, Hook, TransactionalLog
 from tests.history.verdict import Verdict
 from tests.prove.faults import Points, Process, Schedule
@@ -82,9 +82,9 @@ class Scenario(Enum):
 
 
 @functools.cache
-def _signals() -> Signals:
-    """Nobody listens."""
-    return quiet_signals()[0]
+def _signals() -> tuple[Signals, ListLogger]:
+    """Nobody listens; what is logged is thrown away behind each run."""
+    return quiet_signals()
 
 
 MakeTransactions = Callable[[TransactionalLog, Hook], TransactionalPublisher]
@@ -152,7 +152,7 @@ class Run:
             ledger=Marks(outside, process, plan.on_ledger_outage),
             clock=outside.clock,
         )
-        self.supervisor = Supervisor(neighbours, Standings(outside, process), _signals(), lambda: 0.5, 5.0)
+        self.supervisor = Supervisor(neighbours, Standings(outside, process), _signals()[0], lambda: 0.5, 5.0)
         # Kept, dead or alive: the loop itself would let one go that waits for nothing but itself.
         self.tasks.append(asyncio.create_task(self.supervisor.run([plan], asyncio.Event())))
 
@@ -231,6 +231,7 @@ async def outcome_of(scenario: Scenario, schedule: Schedule, transactions: MakeT
     finally:
         await _clear_away()
         run.tasks.clear()
+        _signals()[1].lines.clear()
     return Outcome(scenario=scenario, schedule=schedule, trace=points.trace, verdict=verdict, why=why)
 
 
