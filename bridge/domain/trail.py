@@ -6,7 +6,8 @@ no proof, since such a comment may come with its first one; only a page full of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import deque
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bridge.domain.errors import Retry
@@ -24,6 +25,9 @@ LATE_RESULTS_MAX = 2 * 1024
 BOUNDARIES_MAX = 256
 """Batches remembered, some 20 kB a trigger; what lies further back is known by its upload times."""
 
+UNANSWERED_MAX = 4
+"""The same batch is mostly tried again, and is the same batch."""
+
 PROBE_SIZE = 1024
 """The platform's largest page: what is moved back by less shows an id that is known."""
 
@@ -39,6 +43,7 @@ class Trail:
     `firsts` and `lasts` are the first and last results of its batches, `high` the latest upload time in them, `place`
     the last position. Until `doubt_until_s` (monotonic) an old move may arrive, and lead to one of the results in
     `late`. `cleared` begins a page that was looked into and found to be new.
+    `has_moved`: by this worker.
     """
 
     firsts: dict[SequenceId, None] = field(default_factory=dict)
@@ -48,12 +53,27 @@ class Trail:
     late: dict[SequenceId, None] = field(default_factory=dict)
     doubt_until_s: float = float("-inf")
     _late_room: int = 0
+    _unanswered: deque[Batch] = field(default_factory=lambda: deque(maxlen=UNANSWERED_MAX))
     cleared: SequenceId = NONE_SEEN
+    has_moved: bool = False
 
     def advanced(self, batch: Batch, place: Bookmark) -> None:
-        """The platform has answered an advance past this batch."""
-        self.place = place
+        """The platform has answered an advance past this batch, or nothing lay behind the last one."""
+        before = self.place
+        # An empty page says where the trigger stands and not what lies before it.
+        self.place = replace(place, last=before.last, last_at=before.last_at) if before and not place.last else place
+        self.has_moved = self.has_moved or bool(batch.results)
         self.cleared = NONE_SEEN
+        for behind in (*self._unanswered, batch):
+            self._record(behind)
+        self._unanswered.clear()
+
+    def unanswered(self, batch: Batch, now_s: float) -> None:
+        """An advance past this batch went out; it is past for sure once a later one is answered."""
+        self._unanswered.append(batch)
+        self.doubt(now_s)
+
+    def _record(self, batch: Batch) -> None:
         ids = [each for each in platform_ids(batch) if each]
         if not ids:
             return
@@ -77,9 +97,12 @@ class Trail:
         self.doubt_until_s = now_s + LATE_S
         self._late_room = LATE_RESULTS_MAX
 
-    def is_late(self, page: Batch, now_s: float) -> bool:
-        """The page starts where an old move of this trigger's own workers may lead."""
-        return now_s < self.doubt_until_s and _first_id(page) in self.late
+    def is_excused(self, page: Batch, now_s: float) -> bool:
+        """It was looked into; or it starts where an old move of ours may lead, or with a batch that may still wait."""
+        first = _first_id(page)
+        is_late = now_s < self.doubt_until_s and first in self.late
+        may_wait = any(first in platform_ids(batch) for batch in self._unanswered)
+        return first in (NONE_SEEN, self.cleared) or is_late or may_wait
 
     def reached(self, standing: Standing) -> Reached | None:
         """To be written down; None before anything was advanced past."""
@@ -113,10 +136,18 @@ def check_is_ahead(page: Batch, trail: Trail, now_s: float) -> None:
     Not for what an old move of this trigger's own workers leads to: that is swallowed by the marks or the position
     record, never replayed.
     """
-    if _first_id(page) in (NONE_SEEN, trail.cleared) or trail.is_late(page, now_s):
-        return
-    if is_behind(page, trail):
+    if not trail.is_excused(page, now_s) and is_behind(page, trail):
         raise MovedBack("the platform gives results that were advanced past", code="position_moved_back")
+
+
+def check_is_not_done(page: Batch, trail: Trail, now_s: float) -> None:
+    """The same for a page all of which is published already, where another reason for that is not known.
+
+    A batch that was advanced past by a process that died before it could tell is known by nothing else. One that it
+    left published and not advanced past is the first page of the next.
+    """
+    if trail.has_moved and not trail.is_excused(page, now_s):
+        raise MovedBack("the platform gives results that are published already", code="position_moved_back")
 
 
 def is_behind(page: Batch, trail: Trail) -> bool:

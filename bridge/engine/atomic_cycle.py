@@ -13,7 +13,7 @@ from bridge.domain.plan import TriggerPlan
 from bridge.domain.position import Position, committed_part, in_force, position_after
 from bridge.domain.settle import Held, settle
 from bridge.domain.standing import Reset
-from bridge.domain.trail import check_is_ahead
+from bridge.domain.trail import check_is_ahead, check_is_not_done
 from bridge.domain.window import Cut, cut
 from bridge.engine.cycle import Carried, Memory, Neighbours, Pass, Tenure, concluded, remember, watched_for_poison
 from bridge.signals import Signals
@@ -48,6 +48,8 @@ async def run_atomic_cycle(
         page = cut(whole, window)
         position = memory.tenure.position if memory.tenure else None
         committed = committed_part(page.batch, position)
+        if committed is not None:
+            check_is_not_done(whole, memory.trail, began_s)
         batch = committed or page.batch
 
         with signals.step(plan.name, "decide"):

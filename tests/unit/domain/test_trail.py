@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.domain.model import Batch, Generation
+from bridge.domain.model import Batch, Generation, SequenceId
 from bridge.domain.standing import Reset, ResetPhase, Standing
 from bridge.domain.trail import (
     BOUNDARIES_MAX,
@@ -104,6 +104,24 @@ def test_what_an_old_move_may_lead_to_is_bounded_and_forgotten_with_the_doubt() 
     assert len(trail.late) == LATE_RESULTS_MAX
     trail.doubt(LATE_S)
     assert trail.late == {}
+
+
+def test_a_batch_whose_advance_was_not_answered_is_behind_once_a_later_one_was() -> None:
+    trail = a_trail(page(11, 13))
+    trail.unanswered(page(14, 16), 0.0)
+    assert not is_behind(page(14, 16), trail), "it may not be past yet"
+    trail.advanced(page(17, 19), bookmark_after(page(17, 19), None))
+    assert is_behind(page(14, 16), trail)
+
+
+def test_an_empty_page_forgets_nothing_of_what_lies_before_it() -> None:
+    reached = TRAIL.reached(Standing(trigger="a/b/c"))
+    known = trail_of(Standing(trigger="a/b/c", reached=reached), 0.0)
+    empty = a_batch([], last="seq-25")
+    known.advanced(empty, bookmark_after(empty, None))
+    again = known.reached(Standing(trigger="a/b/c"))
+    assert reached is not None
+    assert again == replace(reached, place=replace(reached.place, batch_id=SequenceId("seq-25")))
 
 
 def test_a_page_that_was_looked_into_is_let_pass_until_the_next_advance() -> None:
