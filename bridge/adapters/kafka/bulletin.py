@@ -138,6 +138,10 @@ class KafkaBulletin:
                 self._trouble = error
             except FOREIGN as error:
                 self._trouble = translated(error, f"the topic {self._state.topic} cannot be read")
+            except Exception as defect:  # noqa: BLE001 - the task would die silently, and every view be old for ever
+                self._trouble = Retry(
+                    f"the topic {self._state.topic} cannot be read: {type(defect).__name__}", code="internal"
+                )
             finally:
                 self._reader = None
             await self._clock.sleep(REOPEN_S)
