@@ -34,8 +34,8 @@ class Trail:
     """What a worker has been answered to have advanced past, in one generation.
 
     `firsts` and `lasts` are the first and last results of its batches, `high` the latest upload time in them, `place`
-    the last position. Until `doubt_until_s` (monotonic) an old advance may arrive. `cleared` begins a page that was
-    looked into and found to be new.
+    the last position. Until `doubt_until_s` (monotonic) an old advance may arrive: no further back than to the
+    results of `doubt_from`, with which the doubt began. `cleared` begins a page that was looked into and found new.
     """
 
     firsts: dict[SequenceId, None] = field(default_factory=dict)
@@ -43,6 +43,8 @@ class Trail:
     high: datetime | None = None
     place: Bookmark | None = None
     doubt_until_s: float = float("-inf")
+    doubt_from: datetime | None = None
+    is_doubt_new: bool = False
     cleared: SequenceId = NONE_SEEN
 
     def advanced(self, batch: Batch, place: Bookmark) -> None:
@@ -56,12 +58,29 @@ class Trail:
             known[sequence_id] = None
             if len(known) > BOUNDARIES_MAX:
                 del known[next(iter(known))]
+        if self.is_doubt_new:
+            self.doubt_from, self.is_doubt_new = parse_instant(created_at(batch.results[0])), False
         latest = parse_instant(created_at(batch.results[-1]))
         self.high = max(filter(None, (self.high, latest)), default=None)
 
     def doubt(self, now_s: float) -> None:
         """A move of the position went out and was not answered, or may have."""
+        if not self.is_doubted(now_s):
+            self.doubt_from, self.is_doubt_new = None, True
         self.doubt_until_s = now_s + LATE_S
+
+    def is_late(self, page: Batch, now_s: float) -> bool:
+        """It may be where an old advance led: to the end of a batch that began with the doubt, or behind that.
+
+        Such a batch need not be one of ours: its successor's end elsewhere, since more had come by then.
+        """
+        if not self.is_doubted(now_s):
+            self.doubt_from = None
+            return False
+        if _first_id(page) in self.firsts:
+            return True
+        first = parse_instant(created_at(page.results[0])) if page.results else None
+        return first is not None and self.doubt_from is not None and first >= self.doubt_from
 
     def is_doubted(self, now_s: float) -> bool:
         """An old advance may still arrive."""
@@ -79,6 +98,7 @@ class Trail:
             high=self.high,
             firsts=firsts,
             is_clean=is_clean,
+            doubt_from=None if is_clean else self.doubt_from,
         )
 
 
@@ -92,17 +112,19 @@ def trail_of(standing: Standing, now_s: float) -> Trail:
         trail.firsts = dict.fromkeys(reached.firsts)
         trail.lasts = {reached.place.last: None} if reached.place.last else {}
         trail.high, trail.place = reached.high, reached.place
+        if reached.doubt_from is not None:
+            trail.doubt_from, trail.is_doubt_new = reached.doubt_from, False
     return trail
 
 
 def check_is_ahead(page: Batch, trail: Trail, now_s: float) -> None:
     """Raises MovedBack for a page that looks as if it lay before what was advanced past.
 
-    Not for what an old advance of this trigger's own workers leads to, which starts where one of their batches did:
-    that is swallowed by the marks or the position record, never replayed.
+    Not for what an old advance of this trigger's own workers leads to: that is swallowed by the marks or the position
+    record, never replayed.
     """
     first = _first_id(page)
-    if first in ("", trail.cleared) or (trail.is_doubted(now_s) and first in trail.firsts):
+    if first in ("", trail.cleared) or trail.is_late(page, now_s):
         return
     if is_behind(page, trail):
         raise MovedBack("the platform gives results that were advanced past", code="position_moved_back")

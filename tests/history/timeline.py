@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tests.history.events import Advanced, Event, Expectation, Expected, Fetched, ResetDone
+from tests.history.events import Advanced, Event, Expectation, Expected, Fetched, ResetDone, Zombie
 from tests.history.verdict import Violation
 
 
@@ -31,6 +31,7 @@ class Timeline:
     advances: int = 0
     resets: int = 0
     fetches_ms: dict[str, list[float]] = field(default_factory=dict)
+    _zombies: list[Zombie] = field(default_factory=list)
     _batches: dict[str, int] = field(default_factory=dict)
     _generation: int = field(init=False)
     _rank: int = field(init=False)
@@ -72,6 +73,8 @@ class Timeline:
                 self._advanced(event)
             case ResetDone():
                 self._reset(event)
+            case Zombie():
+                self._zombies.append(event)
             case _:
                 return
 
@@ -91,11 +94,15 @@ class Timeline:
         if rank is None:
             self._breach("I1", "advanced_to_nowhere", f"{event.sequence_id} was neither a result nor a batch")
             return
-        if rank < self._rank:
+        if rank < self._rank and not self._is_of_a_zombie(event):
             self._breach("I3", "position_backwards", f"from rank {self._rank} to {rank} without a reset")
         covered = self.covered_ms.setdefault(self._generation, [])
         covered.extend([event.at_ms] * (rank - self.start_of(self._generation) - len(covered)))
         self._rank = rank
+
+    def _is_of_a_zombie(self, event: Advanced) -> bool:
+        """Nobody can call a late advance back; what it leads to must be swallowed, which the records show."""
+        return any(zombie.at_ms <= event.at_ms <= zombie.until_ms for zombie in self._zombies)
 
     def _reset(self, event: ResetDone) -> None:
         if event.generation < self._generation or event.generation not in self.expectation.generations:

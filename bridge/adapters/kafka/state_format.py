@@ -97,6 +97,7 @@ class ReachedRecord(msgspec.Struct, frozen=True):
     high: datetime | None = None
     firsts: tuple[str, ...] = ()
     clean: bool = False
+    doubt_from: datetime | msgspec.UnsetType = msgspec.UNSET
     writer: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -338,6 +339,7 @@ def _spelled_reached(reached: Reached, writer: str) -> ReachedRecord:
         high=reached.high,
         firsts=reached.firsts,
         clean=reached.is_clean,
+        doubt_from=reached.doubt_from or msgspec.UNSET,
         writer=writer or msgspec.UNSET,
     )
 
@@ -355,6 +357,7 @@ def _read_reached(record: ReachedRecord) -> Reached:
         high=record.high,
         firsts=tuple(map(SequenceId, record.firsts)),
         is_clean=record.clean,
+        doubt_from=record.doubt_from or None,
     )
 
 

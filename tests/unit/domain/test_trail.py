@@ -9,7 +9,16 @@ import pytest
 
 from bridge.domain.model import Batch, Generation
 from bridge.domain.standing import Reset, ResetPhase, Standing
-from bridge.domain.trail import BOUNDARIES_MAX, LATE_S, MovedBack, Trail, check_is_ahead, clear, is_behind, trail_of
+from bridge.domain.trail import (
+    BOUNDARIES_MAX,
+    LATE_S,
+    MovedBack,
+    Trail,
+    check_is_ahead,
+    clear,
+    is_behind,
+    trail_of,
+)
 from bridge.domain.window import bookmark_after
 from tests.fakes.results import a_batch, raw_result
 
@@ -128,3 +137,26 @@ def test_a_name_that_is_given_to_another_trigger_brings_over_the_pause_and_the_g
     assert (after.resets[0].phase, after.resets[0].error) == (ResetPhase.FAILED, "its name was given to a/b/other")
     assert before.bound_to("a/b/c", NOON) == before
     assert replace(before, trigger="").bound_to("a/b/c", NOON) == before, "written by a release that knew no identity"
+
+
+def test_an_old_advance_into_the_midst_of_a_successors_batch_is_late_and_one_of_long_after_is_not() -> None:
+    """The predecessor's batch ended where its page did; by the time of the successor more had come (D15)."""
+    trail = trail_of(Standing(), now_s=0.0)
+    trail.advanced(page(11, 30), bookmark_after(page(11, 30), None))
+    check_is_ahead(page(18, 33), trail, now_s=1.0)
+    with pytest.raises(MovedBack):
+        check_is_ahead(page(9, 33), trail, now_s=1.0)
+    with pytest.raises(MovedBack):
+        check_is_ahead(page(18, 33), trail, now_s=LATE_S + 1.0)
+
+
+def test_where_an_old_advance_may_lead_goes_with_the_trigger_from_owner_to_owner() -> None:
+    trail = trail_of(Standing(), now_s=0.0)
+    trail.advanced(page(11, 30), bookmark_after(page(11, 30), None))
+    third = trail_of(Standing(reached=trail.reached(Standing(), is_clean=False)), now_s=50.0)
+    check_is_ahead(page(18, 33), third, now_s=51.0)
+    with pytest.raises(MovedBack):
+        check_is_ahead(page(9, 33), third, now_s=51.0)
+    peaceful = trail_of(Standing(reached=trail.reached(Standing(), is_clean=True)), now_s=50.0)
+    with pytest.raises(MovedBack):
+        check_is_ahead(page(18, 33), peaceful, now_s=51.0)
