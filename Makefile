@@ -14,8 +14,10 @@ ARGS ?=
 KAFKA ?= embedded
 # of the chart: update writes its snapshots anew
 SNAPSHOTS ?=
+# of supply: 1 fails where the database of vulnerabilities is not reached
+REQUIRE_AUDIT ?=
 
-.PHONY: help test check demo prove faults bench image chart e2e-docker observe soak lock clean
+.PHONY: help test check demo prove faults bench image chart supply e2e-docker observe soak lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -70,6 +72,9 @@ chart: .venv/.installed ## the chart: lint, snapshots, schemas, our own loader, 
 image: .venv/.installed ## builds the container image and checks it hardened; says so where no engine can be had
 	@$(SCRIPTS)/image.sh $(ARGS)
 
+supply: .venv/.installed ## what is shipped: bill of materials, licences, known vulnerabilities, workflow files
+	@REQUIRE_AUDIT=$(REQUIRE_AUDIT) $(SCRIPTS)/supply.sh
+
 e2e-docker: .venv/.installed ## tests with Kafka and Redis in containers, and the trial of deploy/compose.yaml
 	@$(SCRIPTS)/docker-neighbours.sh tests/neighbours $(ARGS)
 
@@ -86,9 +91,8 @@ observe: .venv/.installed ## the demo with traces, metrics, dashboards and alert
 	@command -v prometheus >/dev/null || $(SCRIPTS)/debian-packages.sh prometheus
 	$(BIN)/python -m tests.observe $(ARGS)
 
-soak:
-	@echo "make $@ is not built yet" >&2
-	exit 2
+soak: .venv/.installed ## ten minutes of owners that change, pauses, replays and kills; BRIDGE_SOAK_S=120 BRIDGE_SOAK_SEED=7
+	@deploy/soak $(ARGS)
 
 lock: .venv/.installed ## pins anew what pyproject.toml asks for
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate \

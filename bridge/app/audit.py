@@ -16,6 +16,8 @@ from bridge.app.repair import Repair
 from bridge.domain.audit import Auditor
 from bridge.domain.audit_report import Audited
 from bridge.domain.plan import TriggerPlan
+from bridge.domain.record import DEAD_LETTER_ROUTE, UNMATCHED_ROUTE
+from bridge.domain.standing import Standing
 from bridge.domain.tenures import Promise, Window, hold_against
 
 MARGIN_MS = 60_000
@@ -27,8 +29,12 @@ Told = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditWish:
-    """What to look at: all triggers where none is named, the whole of the topics where there is no `since`."""
+    """What to look at: all triggers where none is named, the whole of the topics where there is no `since`.
 
+    `topics` are read beside those that the configuration names and those that replays were sent to.
+    """
+
+    topics: frozenset[str] = frozenset()
     triggers: frozenset[str] = frozenset()
     since: datetime | None = None
     until: datetime | None = None
@@ -38,13 +44,15 @@ class AuditWish:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditOutcome:
     """`others` are records of nobody's or of triggers that were not asked for; `hidden` are offsets that could not be
-    seen behind a transaction that stayed open; `repaired` are the marks written anew, by trigger."""
+    seen behind a transaction that stayed open; `missing` are topics that are not there; `repaired` are the marks
+    written anew, by trigger."""
 
     audited: Sequence[Audited]
     topics: Sequence[str]
     records: int
     others: int
     hidden: Mapping[str, int]
+    missing: Sequence[str]
     repaired: Mapping[str, int]
 
     @property
@@ -60,6 +68,7 @@ class AuditOutcome:
             "other_records": self.others,
             "hidden_by_open_transactions": dict(self.hidden),
             "topics": list(self.topics),
+            "missing_topics": list(self.missing),
             "repaired_marks": dict(self.repaired),
             "triggers": [each.as_json() for each in self.audited],
         }
@@ -77,7 +86,9 @@ async def audit(settings: Settings, wish: AuditWish, told: Told) -> AuditOutcome
         generations = generations_of(plans, before)
         repair = Repair(plans, generations, ledger, clock.now(), settings.redis.key_ttl_s) if wish.repair else None
         reading = _Reading(plans, generations, repair)
-        topics = sorted(frozenset().union(*(plan.topics for plan in plans)))
+        replays = replays_of(plans, before)
+        wanted = wish.topics.union(*(plan.topics for plan in [*plans, *replays.values()]))
+        topics, missing = await scanner.there(wanted)
         await reading.read(scanner, await scanner.stretches(topics, since=wish.since, until=wish.until), told)
         after = await evidence(scanner, state_topic(settings.deployment))
         window = Window(
@@ -85,13 +96,17 @@ async def audit(settings: Settings, wish: AuditWish, told: Told) -> AuditOutcome
             until_ms=round(wish.until.timestamp() * 1000) - MARGIN_MS if wish.until else NEVER_MS,
             is_all_visible=not scanner.hidden,
         )
-        hold_against(reading.auditor, _of(plans, before), _of(plans, after), window)
+        # Topics of a replay are thrown away when it has served; with them goes what could be said of it.
+        gone = {generation for generation, plan in replays.items() if plan.topics.intersection(missing)}
+        routes = {plan.ref.identity: routes_of(plan) for plan in plans}
+        hold_against(reading.auditor, _of(plans, before, gone), _of(plans, after, gone), window, routes)
         return AuditOutcome(
             audited=reading.auditor.findings(),
             topics=topics,
             records=reading.auditor.records,
             others=reading.others + scanner.foreign,
             hidden={f"{topic}/{partition}": count for (topic, partition), count in scanner.hidden.items()},
+            missing=missing,
             repaired=repair.marked if repair else {},
         )
 
@@ -104,9 +119,30 @@ def generations_of(plans: Collection[TriggerPlan], found: Evidence) -> dict[str,
     }
 
 
-def _of(plans: Collection[TriggerPlan], found: Evidence) -> list[Promise]:
+def replays_of(plans: Collection[TriggerPlan], found: Evidence) -> dict[tuple[str, int], TriggerPlan]:
+    """The plans that replays to other topics went by, by trigger and generation."""
+    return {
+        (plan.ref.identity, reset.generation): plan.on_topics_with(reset.topic_prefix)
+        for plan in plans
+        for reset in found.standings.get(plan.name, Standing()).resets
+        if reset.topic_prefix and reset.generation is not None
+    }
+
+
+def routes_of(plan: TriggerPlan) -> frozenset[str]:
+    """The routes whose topics a plan names."""
+    live = {route.name for route in plan.rules.routes if not route.shadow}
+    return frozenset(live | {UNMATCHED_ROUTE, DEAD_LETTER_ROUTE})
+
+
+def _of(plans: Collection[TriggerPlan], found: Evidence, gone: Collection[tuple[str, int]]) -> list[Promise]:
     identities = {plan.ref.identity for plan in plans}
-    return [promise for promise in found.promises if promise.position.trigger in identities]
+    return [
+        promise
+        for promise in found.promises
+        if promise.position.trigger in identities
+        and (promise.position.trigger, promise.position.generation) not in gone
+    ]
 
 
 class _Reading:

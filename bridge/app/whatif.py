@@ -13,7 +13,6 @@ from bridge.adapters.clock import SystemClock
 from bridge.adapters.kafka.scan import Scanner, Stretch, scanning
 from bridge.adapters.platform.wire import decode_result
 from bridge.app.config.settings import Settings
-from bridge.domain.errors import Blocked
 from bridge.domain.explain import explain
 from bridge.domain.explained import Explanation, RouteExplained
 from bridge.domain.model import Undecodable
@@ -132,19 +131,11 @@ async def _newest_of(
     scanner: Scanner, topics: Collection[str], since: datetime | None, last: int
 ) -> tuple[list[_Newest], list[str]]:
     """The last records of every partition: any of them may hold all of the newest results."""
-    found: list[_Newest] = []
-    missing: list[str] = []
-    for topic in sorted(topics):
-        try:
-            stretches = await scanner.stretches([topic], since=since)
-        except Blocked as error:
-            if error.code != "topic_missing":
-                raise
-            missing.append(topic)
-            continue
-        for stretch in stretches:
-            start = max(stretch.start, stretch.end - last)
-            found.append(_Newest(stretch=replace(stretch, start=start), is_cut=start > stretch.start))
+    there, missing = await scanner.there(topics)
+    found = []
+    for stretch in await scanner.stretches(there, since=since):
+        start = max(stretch.start, stretch.end - last)
+        found.append(_Newest(stretch=replace(stretch, start=start), is_cut=start > stretch.start))
     return found, missing
 
 

@@ -53,7 +53,8 @@ class Audited:
 
     `lost` is None where nothing that was read can tell. `complete_up_to` is a batch id of the platform, from the last
     position record; `newest_created_at` the youngest upload time among the records. `keys_moved` are keys found in
-    several partitions of a topic: across those there is no order to judge.
+    several partitions of a topic: across those there is no order to judge. Of `unread_routes` nothing is known:
+    position records speak of them, and no topic that was read has any.
     """
 
     trigger: str
@@ -72,6 +73,7 @@ class Audited:
     out_of_order: int = 0
     old_generation: int = 0
     keys_moved: int = 0
+    unread_routes: set[str] = field(default_factory=set)
     undated: int = 0
     positions: int = 0
     complete_up_to: str = ""
@@ -79,6 +81,11 @@ class Audited:
     newest_created_at: str = ""
     newest_created_us: int = -1
     samples: list[Fault] = field(default_factory=list)
+
+    @property
+    def routes(self) -> frozenset[str]:
+        """Those it has records of."""
+        return frozenset(route for _, route in self.by_topic)
 
     @property
     def unexcused(self) -> int:
@@ -119,6 +126,7 @@ class Audited:
             "old_generation": self.old_generation,
             "keys_moved": self.keys_moved,
             "undated": self.undated,
+            "unread_routes": sorted(self.unread_routes),
             "position_records": self.positions,
             "complete_up_to": self.complete_up_to or None,
             "newest_created_at": self.newest_created_at or None,

@@ -54,8 +54,7 @@ class Reached:
     """How far a trigger had surely been advanced, written down now and then: whatever comes from before it comes again.
 
     `trigger` is its identity on the platform, `high` the latest upload time advanced past, `firsts` begin the last
-    batches. `is_clean`: nothing was under way when it was written, and nothing has been since. An advance that may
-    still arrive leads no further back than to the uploads of `doubt_from`.
+    batches. A move that may still arrive leads no further back than to the uploads of `late_from`.
     """
 
     trigger: str
@@ -63,8 +62,7 @@ class Reached:
     place: Bookmark
     high: datetime | None = None
     firsts: tuple[SequenceId, ...] = ()
-    is_clean: bool = False
-    doubt_from: datetime | None = None
+    late_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

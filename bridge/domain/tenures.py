@@ -8,7 +8,7 @@ has let go of old ones; then the sums are a floor, and only a lack is proven.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bridge.domain.audit import Auditor
@@ -57,9 +57,18 @@ class Window:
         return self.since_ms <= tenure.promises[0].written_ms and tenure.promises[-1].written_ms < self.until_ms
 
 
-def hold_against(auditor: Auditor, before: Iterable[Promise], after: Iterable[Promise], window: Window) -> None:
+def hold_against(
+    auditor: Auditor,
+    before: Iterable[Promise],
+    after: Iterable[Promise],
+    window: Window,
+    routes: Mapping[str, Collection[str]],
+) -> None:
     """`before` and `after` were read before the topics and after them: what is lost is judged by the first, what is
     too much by the last, so that a service which goes on meanwhile is not accused.
+
+    `routes` are the names whose topics were read, by trigger. What is promised for another route is not judged, unless
+    records of it were found all the same: the configuration has changed, and nobody says which topic it went to.
     """
     for (identity, generation, writer), tenure in _tenures(before).items():
         audited = auditor.of(identity, generation)
@@ -69,7 +78,11 @@ def hold_against(auditor: Auditor, before: Iterable[Promise], after: Iterable[Pr
             audited.complete_up_to, audited.complete_at_ms = last.position.batch_id, last.written_ms
         if not window.holds(tenure) or not window.is_all_visible:
             continue
-        lost = tenure.sums - auditor.committed_by(identity, generation, writer)
+        there = auditor.committed_by(identity, generation, writer)
+        lost = tenure.sums - there
+        unread = lost.keys() - routes.get(identity, ()) - audited.routes
+        audited.unread_routes |= unread
+        lost = Counter({route: count for route, count in lost.items() if route not in unread})
         audited.lost = (audited.lost or 0) + lost.total()
         for route, count in lost.items():
             detail = f"{count} of the {tenure.sums[route]} records promised for route {route} are not there"

@@ -16,7 +16,10 @@ from bridge.domain.position import platform_ids
 from bridge.domain.standing import NONE_SEEN, REACHED_FIRSTS_MAX, Bookmark, Reached, Standing
 
 LATE_S = 300.0
-"""How long after an advance without an answer, or after a predecessor's death, one of them may still arrive."""
+"""How long after a move of the position without an answer, or after a take-over, an old one may still arrive."""
+
+LATE_RESULTS_MAX = 2 * 1024
+"""Such a move leads at most two batches behind where the worker stood then: results that are remembered one by one."""
 
 BOUNDARIES_MAX = 256
 """Batches remembered, some 20 kB a trigger; what lies further back is known by its upload times."""
@@ -34,17 +37,20 @@ class Trail:
     """What a worker has been answered to have advanced past, in one generation.
 
     `firsts` and `lasts` are the first and last results of its batches, `high` the latest upload time in them, `place`
-    the last position. Until `doubt_until_s` (monotonic) an old advance may arrive: no further back than to the
-    results of `doubt_from`, with which the doubt began. `cleared` begins a page that was looked into and found new.
+    the last position. Until `doubt_until_s` (monotonic) an old move may arrive, and lead to one of the results in
+    `late`, the first of which was uploaded at `late_from`; or, where the trigger came from an owner that was in such a
+    doubt itself, to what was uploaded from `older_from` on. `cleared` begins a page that was looked into and is new.
     """
 
     firsts: dict[SequenceId, None] = field(default_factory=dict)
     lasts: dict[SequenceId, None] = field(default_factory=dict)
     high: datetime | None = None
     place: Bookmark | None = None
+    late: dict[SequenceId, None] = field(default_factory=dict)
+    late_from: datetime | None = None
+    older_from: datetime | None = None
     doubt_until_s: float = float("-inf")
-    doubt_from: datetime | None = None
-    is_doubt_new: bool = False
+    _late_room: int = 0
     cleared: SequenceId = NONE_SEEN
 
     def advanced(self, batch: Batch, place: Bookmark) -> None:
@@ -58,35 +64,35 @@ class Trail:
             known[sequence_id] = None
             if len(known) > BOUNDARIES_MAX:
                 del known[next(iter(known))]
-        if self.is_doubt_new:
-            self.doubt_from, self.is_doubt_new = parse_instant(created_at(batch.results[0])), False
+        if not self.late:
+            self.late_from = parse_instant(created_at(batch.results[0]))
+        recorded = ids[: self._late_room]
+        self._late_room -= len(recorded)
+        self.late.update(dict.fromkeys(recorded))
         latest = parse_instant(created_at(batch.results[-1]))
         self.high = max(filter(None, (self.high, latest)), default=None)
 
     def doubt(self, now_s: float) -> None:
-        """A move of the position went out and was not answered, or may have."""
-        if not self.is_doubted(now_s):
-            self.doubt_from, self.is_doubt_new = None, True
+        """A move of the position went out and was not answered, or may have been left by whoever was here before.
+
+        It leads no further back than to where the trigger stands now.
+        """
+        if now_s >= self.doubt_until_s:
+            self.late.clear()
+            self.late_from = self.older_from = None
         self.doubt_until_s = now_s + LATE_S
+        self._late_room = LATE_RESULTS_MAX
 
     def is_late(self, page: Batch, now_s: float) -> bool:
-        """It may be where an old advance led: to the end of a batch that began with the doubt, or behind that.
-
-        Such a batch need not be one of ours: its successor's end elsewhere, since more had come by then.
-        """
-        if not self.is_doubted(now_s):
-            self.doubt_from = None
+        """The page starts where an old move of this trigger's own workers may lead."""
+        if now_s >= self.doubt_until_s:
             return False
-        if _first_id(page) in self.firsts:
+        if _first_id(page) in self.late:
             return True
         first = parse_instant(created_at(page.results[0])) if page.results else None
-        return first is not None and self.doubt_from is not None and first >= self.doubt_from
+        return first is not None and self.older_from is not None and first >= self.older_from
 
-    def is_doubted(self, now_s: float) -> bool:
-        """An old advance may still arrive."""
-        return now_s < self.doubt_until_s
-
-    def reached(self, standing: Standing, *, is_clean: bool) -> Reached | None:
+    def reached(self, standing: Standing, now_s: float) -> Reached | None:
         """To be written down; None before anything was advanced past."""
         if self.place is None:
             return None
@@ -97,34 +103,29 @@ class Trail:
             place=self.place,
             high=self.high,
             firsts=firsts,
-            is_clean=is_clean,
-            doubt_from=None if is_clean else self.doubt_from,
+            late_from=(self.older_from or self.late_from) if now_s < self.doubt_until_s else None,
         )
 
 
 def trail_of(standing: Standing, now_s: float) -> Trail:
-    """What a new worker knows of its predecessors. Unless the last one ended in peace, it may have left an advance."""
+    """What a new worker knows of its predecessors, the last of which may have left an advance under way."""
     reached = standing.reached
     trail = Trail()
-    if reached is None or not reached.is_clean:
-        trail.doubt(now_s)
+    trail.doubt(now_s)
     if reached is not None and reached.generation == standing.generation:
         trail.firsts = dict.fromkeys(reached.firsts)
         trail.lasts = {reached.place.last: None} if reached.place.last else {}
-        trail.high, trail.place = reached.high, reached.place
-        if reached.doubt_from is not None:
-            trail.doubt_from, trail.is_doubt_new = reached.doubt_from, False
+        trail.high, trail.place, trail.older_from = reached.high, reached.place, reached.late_from
     return trail
 
 
 def check_is_ahead(page: Batch, trail: Trail, now_s: float) -> None:
     """Raises MovedBack for a page that looks as if it lay before what was advanced past.
 
-    Not for what an old advance of this trigger's own workers leads to: that is swallowed by the marks or the position
+    Not for what an old move of this trigger's own workers leads to: that is swallowed by the marks or the position
     record, never replayed.
     """
-    first = _first_id(page)
-    if first in ("", trail.cleared) or trail.is_late(page, now_s):
+    if _first_id(page) in (NONE_SEEN, trail.cleared) or trail.is_late(page, now_s):
         return
     if is_behind(page, trail):
         raise MovedBack("the platform gives results that were advanced past", code="position_moved_back")

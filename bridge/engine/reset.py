@@ -9,7 +9,7 @@ from bridge.domain.errors import Refused, StopTrigger
 from bridge.domain.model import TriggerRef
 from bridge.domain.replay import Step, failed, held_at, in_phase, next_step, released, returned
 from bridge.domain.settle import settled_before
-from bridge.domain.standing import Reset, ResetPhase
+from bridge.domain.standing import Bookmark, Reset, ResetPhase
 from bridge.domain.trail import Trail
 from bridge.engine.cycle import Memory
 from bridge.engine.keeper import Keeper
@@ -83,12 +83,16 @@ async def _return(ref: TriggerRef, keeper: Keeper, memory: Memory, source: Sourc
         await keeper.change(partial(returned, now=clock.now(), error=f"{refused.code}: {refused}"))
         return
     await keeper.change(partial(returned, now=clock.now()))
-    memory.bookmark = reset.saved
+    # A page of the replay that the platform gives once more is not taken for new in the generation that begins here.
+    memory.bookmark, memory.trail = reset.saved, fresh_trail(clock, reset.saved)
 
 
-def fresh_trail(clock: Clock) -> Trail:
-    """Of a position that is being moved, by a request that may also arrive late."""
+def fresh_trail(clock: Clock, place: Bookmark | None = None) -> Trail:
+    """Of a position that is being moved, by a request that may also arrive late; to `place` where that is known."""
     trail = Trail()
+    if place is not None:
+        trail.place, trail.high = place, place.last_at
+        trail.lasts = {place.last: None} if place.last else {}
     trail.doubt(clock.monotonic_s())
     return trail
 

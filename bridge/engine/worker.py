@@ -32,7 +32,8 @@ MARK_AGAIN_S = 1.0
 
 
 REACHED_EVERY_S = 30.0
-"""How far a trigger is, is written down so often: a process that is killed leaves as much unknown."""
+REACHED_IDLE_S = 5.0
+"""How far a trigger is, is written down so often under load and at its end: a kill leaves as much unknown."""
 
 
 class PrefixedPlan:
@@ -72,7 +73,7 @@ class Worker:
         self._random = random
         self.census = Census(plan.rules, neighbours.clock.now())
         self._memory = Memory(trail=trail_of(keeper.standing, neighbours.clock.monotonic_s()))
-        self._reached_at_s = neighbours.clock.monotonic_s()
+        self._reached_at_s = float("-inf")
         self._wake = asyncio.Event()
         self._stopping = False
         self._for_good = False
@@ -124,7 +125,7 @@ class Worker:
             wait_s = await self._turn()
             if wait_s:
                 await self._clock.wait(self._wake, wait_s)
-        await self._note_reached(is_clean=not self._memory.trail.is_doubted(self._clock.monotonic_s()))
+        await self._note_reached()
         await self._mark_the_rest()
 
     async def _mark_the_rest(self) -> None:
@@ -184,6 +185,7 @@ class Worker:
             source = self._neighbours.source
             with self._signals.resetting(self.plan.name, reset.id):
                 await reconcile(self.plan.ref, self.keeper, self._memory, source, self._clock, self._signals)
+            self._forget_reached()
 
     async def _work(self) -> float:
         await self._reconcile()
@@ -197,7 +199,6 @@ class Worker:
         plan = self._prefixed.of(self.plan, replay.topic_prefix if replay and is_replaying else "")
         run_pass = run_atomic_cycle if plan.delivery is DeliveryMode.EXACTLY_ONCE else run_cycle
         window = window_of(standing)
-        await self._begin_reaching()
         try:
             done = await run_pass(plan, standing.generation, self._memory, self._neighbours, self._signals, window)
         except MovedBack:
@@ -207,23 +208,22 @@ class Worker:
         self.census.count(done.batch)
         if is_replaying:
             await self._count_replay(done)
-        if self._clock.monotonic_s() - self._reached_at_s > REACHED_EVERY_S:
-            await self._note_reached(is_clean=False)
+        every_s = REACHED_IDLE_S if done.batch.is_end else REACHED_EVERY_S
+        if self._clock.monotonic_s() - self._reached_at_s >= every_s:
+            await self._note_reached()
         return self._rest(done)
 
-    async def _begin_reaching(self) -> None:
-        """From the first pass on an advance may be under way when the process dies, which the next one has to know."""
-        reached = self.keeper.standing.reached
-        if reached is not None and reached.is_clean:
-            begun = replace(reached, is_clean=False)
-            await self.keeper.change(lambda standing: replace(standing, reached=begun))
+    def _forget_reached(self) -> None:
+        """What was written down of how far the trigger is, is of another generation once a reset is over."""
+        if self.keeper.standing.open_reset is None:
+            self._reached_at_s = float("-inf")
 
-    async def _note_reached(self, *, is_clean: bool) -> None:
+    async def _note_reached(self) -> None:
         """Write down how far the trigger is, for whoever comes after (D15). Nothing depends on it before then."""
-        self._reached_at_s = self._clock.monotonic_s()
-        reached = self._memory.trail.reached(self.keeper.standing, is_clean=is_clean)
-        if reached is None:
+        reached = self._memory.trail.reached(self.keeper.standing, self._clock.monotonic_s())
+        if reached in (None, self.keeper.standing.reached):
             return
+        self._reached_at_s = self._clock.monotonic_s()
         try:
             await self.keeper.change(lambda standing: replace(standing, reached=reached))
         except BridgeError as error:
@@ -241,6 +241,7 @@ class Worker:
         await self.keeper.change(lambda standing: replayed(standing, done.batch, now, is_last=done.is_last))
         if before is not None:
             tell(before, self.keeper, self._signals)
+        self._forget_reached()
 
     def _rest(self, done: Pass) -> float:
         """At once while more may wait, else the poll interval (D8a). Without an end marker an empty page is the end."""

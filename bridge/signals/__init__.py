@@ -103,7 +103,10 @@ class Signals:
 
     @contextmanager
     def publishing(self, trigger: TriggerName, deliveries: Sequence[Delivery]) -> Iterator[Sending]:
-        """The step that has records in flight; what is to be sent is in what it gives."""
+        """The step that has records in flight; what is to be sent is in what it gives. Nothing to send is no step."""
+        if not deliveries:
+            yield Sending(deliveries)
+            return
         self._count.in_flight.add(len(deliveries), {"trigger": trigger})
         try:
             with self.step(trigger, "publish"), sending(self._tracer, deliveries, self._tracing) as handed:

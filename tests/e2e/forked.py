@@ -29,7 +29,7 @@ def run_bridge(config_file: Path, log_file: Path) -> None:
 
 
 class Life:
-    """One run of the service, to be ended by SIGKILL."""
+    """One run of the service, to be ended by SIGKILL, or in peace."""
 
     def __init__(self, config_file: Path, log_file: Path, port: int) -> None:
         _context.set_forkserver_preload(PRELOADED)

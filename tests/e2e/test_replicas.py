@@ -16,8 +16,8 @@ from tests.e2e.replicas import Replicas, identity, names, overlaps
 from tests.e2e.topics import Read
 from tests.e2e.town import LANES, UNMATCHED, Town, number_of
 from tests.history.checker import judge
-from tests.history.collect import Line, expectation_of, platform_events, read_log_file, read_topics
-from tests.history.events import Event, Killed, Part, Zombie
+from tests.history.collect import Line, expectation_of, platform_events, read_log_file, read_topics, with_late_advances
+from tests.history.events import Event, Killed, Part
 
 pytestmark = [pytest.mark.kafka_apache, pytest.mark.timeout(240)]
 
@@ -46,11 +46,12 @@ def routes_of(town: Town, result: Line) -> dict[str, str]:
     return {stem: town.topic(stem)} if stem else {UNMATCHED: town.topic(UNMATCHED)}
 
 
-async def judged(replicas: Replicas, seen: list[Event]) -> dict[str, int]:
+async def judged(replicas: Replicas, seen: list[Event], late_ms: tuple[float, float] | None = None) -> dict[str, int]:
     """I1 to I9 over the whole run, and I6 by the platform's own eyes; how many copies there are for which cause."""
     town = replicas.town
     records = await read_topics(town.kafka.bootstrap_servers, town.all_topics)
     platform = platform_events(read_log_file(town.platform.sandbox.events_file))
+    platform = with_late_advances(platform, [late_ms] if late_ms else [])
     expectations = [
         expectation_of(identity(name), town.platform.expected(name), lambda result: routes_of(town, result))
         for name in replicas.triggers
@@ -143,11 +144,8 @@ async def test_a_replica_frozen_past_its_session_does_no_harm_when_it_goes_on(re
     await asyncio.sleep(max(0.0, frozen_s + LATE_MS / 1000 + 1.0 - time.time()))
     uploaded = await finish(loading)
     await replicas.drained(uploaded * len(replicas.triggers))
-    zombies = [
-        Zombie(at_ms=frozen_s * 1000, until_ms=frozen_s * 1000 + LATE_MS + 2_000, trigger=identity(name))
-        for name in lost
-    ]
-    copies = await judged(replicas, [*zombies, Killed(at_ms=frozen_s * 1000, who=Part.BRIDGE)])
+    late_ms = (frozen_s * 1000, frozen_s * 1000 + LATE_MS + 2_000)
+    copies = await judged(replicas, [Killed(at_ms=frozen_s * 1000, who=Part.BRIDGE)], late_ms)
     print(f"{len(lost)} triggers of a frozen replica; copies: {copies}")
     for name in lost:
         assert others[0].trigger(name)["generation"] == 0, "a late advance was taken for a reset"

@@ -108,6 +108,10 @@ class FakeSource:
         """Where the next fetch starts behind."""
         return self._known(trigger).position
 
+    def known(self, trigger: TriggerRef) -> FakeTrigger:
+        """Everything there is of it."""
+        return self._known(trigger)
+
     def pending(self, trigger: TriggerRef) -> int:
         """How many comments, filtered ones included, lie behind the position."""
         known = self._known(trigger)

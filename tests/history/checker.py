@@ -164,7 +164,8 @@ class Trial:
             first_ms.setdefault(place_of(record), record.append_time_ms)
         last = max(self.expectation.generations, default=0)
         for generation in self.expectation.generations:
-            owed = len(self.timeline.order) if generation == last and self.expectation.drained else 0
+            is_owed = (generation == last and self.expectation.drained) or generation in self.expectation.whole
+            owed = len(self.timeline.order) if is_owed else 0
             for nth, _, place in self._places(generation):
                 advanced_ms = self.timeline.advanced_past_ms(generation, nth)
                 if place not in first_ms:

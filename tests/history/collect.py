@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -74,6 +75,18 @@ def platform_events(lines: Iterable[Line]) -> list[Event]:
 
 
 def _event(line: Line, generations: dict[str, int], last: dict[str, Line]) -> Event | None:
+    trigger = str(line["trigger"])
+    if line["done"] and line["op"] in ("advance", "reset"):
+        before = last.get(trigger)
+        again = before is not None and (before["op"], before["sequence_id"]) == ("reset", line["sequence_id"])
+        if line["op"] == "reset":
+            generations[trigger] = generations.get(trigger, 0) + (not again)
+        last[trigger] = line
+    return platform_event(line, generations.get(trigger, 0))
+
+
+def platform_event(line: Line, generation: int) -> Event | None:
+    """One line of the platform's log; None for what took no effect. `generation` is the one that a reset begins."""
     trigger, at_ms = str(line["trigger"]), float(line["at_ms"])
     if not line["done"]:
         return None
@@ -87,37 +100,21 @@ def _event(line: Line, generations: dict[str, int], last: dict[str, Line]) -> Ev
                 batch_id=line["sequence_id"],
             )
         case "advance":
-            last[trigger] = line
             return Advanced(at_ms=at_ms, trigger=trigger, sequence_id=line["sequence_id"])
         case "reset":
-            before = last.get(trigger)
-            again = before is not None and (before["op"], before["sequence_id"]) == ("reset", line["sequence_id"])
-            generations[trigger] = generations.get(trigger, 0) + (not again)
-            last[trigger] = line
-            return ResetDone(at_ms=at_ms, trigger=trigger, to=line["sequence_id"], generation=generations[trigger])
+            return ResetDone(at_ms=at_ms, trigger=trigger, to=line["sequence_id"], generation=generation)
         case _:
             return None
 
 
-def without_late_advances(
-    events: Iterable[Event], expectation: Expectation, windows_ms: Sequence[tuple[float, float]]
-) -> list[Event]:
-    """The events but for advances that move the trigger back while old requests may have arrived.
-
-    Nobody can fence those (D15): what is judged is what comes of them. The way back to where it stood is left out too.
-    """
-    order = max(expectation.generations.values(), key=len, default=())
-    rank = {expected.sequence_id: place for place, expected in enumerate(order)}
-    kept: list[Event] = []
-    furthest = -1
-    for event in events:
-        if isinstance(event, Advanced) and event.trigger == expectation.trigger:
-            at = rank.get(event.sequence_id, furthest)
-            if at < furthest and any(begin <= event.at_ms <= end for begin, end in windows_ms):
-                continue
-            furthest = max(furthest, at)
-        kept.append(event)
-    return kept
+def with_late_advances(events: Iterable[Event], windows_ms: Sequence[tuple[float, float]]) -> list[Event]:
+    """Those that came while old requests may have arrived are said to be such."""
+    return [
+        replace(event, is_late=True)
+        if isinstance(event, Advanced) and any(begin <= event.at_ms <= end for begin, end in windows_ms)
+        else event
+        for event in events
+    ]
 
 
 # The service's own log

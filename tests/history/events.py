@@ -46,18 +46,26 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advanced:
-    """An advance reached the platform. `ok`: it took effect, whether or not its answer arrived."""
+    """An advance reached the platform. `ok`: it took effect, whether or not its answer arrived.
+
+    `is_late`: an old request may have arrived, or one of a zombie, which nobody can fence: it may move the position
+    back (D15), and what lies behind it is to be advanced past anew.
+    """
 
     at_ms: float
     trigger: str
     sequence_id: str
     ok: bool = True
+    is_late: bool = False
     worker: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResetDone:
-    """The platform moved the position to `to`; `generation` is the one that begins with it."""
+    """The platform moved the position to `to`; `generation` is the one that begins with it.
+
+    The way back from a replay with an end is one too: by an advance.
+    """
 
     at_ms: float
     trigger: str
@@ -148,9 +156,12 @@ class Expectation:
     """What a trigger should have delivered, by somebody else's reckoning than the service's.
 
     `generations` holds for each generation every result from where it began on, in the trigger's order. `drained`: the
-    run went on until nothing was left, so that the last generation is owed whole.
+    run went on until nothing was left, so that the last generation is owed whole. `windows` are generations that are
+    replays with an end, `whole` those of them that came to it, so that all of it is owed.
     """
 
     trigger: str
     generations: Mapping[int, Sequence[Expected]]
     drained: bool = True
+    windows: frozenset[int] = frozenset()
+    whole: frozenset[int] = frozenset()

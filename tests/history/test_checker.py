@@ -206,8 +206,9 @@ def test_a_position_that_goes_backwards_is_found(dice: Random) -> None:
     run = simulated(dice)
     back = chosen(dice, run.expectation.generations[max(run.expectation.generations)][:-1])
     end_ms = max(event.at_ms for event in of_kind(run.events, Advanced)) + 10
-    events = [*run.events, Advanced(at_ms=end_ms, trigger=TRIGGER, sequence_id=back.sequence_id)]
-    assert "position_backwards" in verdict_of(run, events).codes
+    moved = Advanced(at_ms=end_ms, trigger=TRIGGER, sequence_id=back.sequence_id)
+    assert "position_backwards" in verdict_of(run, [*run.events, moved]).codes
+    assert not verdict_of(run, [*run.events, replace(moved, is_late=True)]).violations
 
 
 @settings(max_examples=100, deadline=None)

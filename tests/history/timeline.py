@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tests.history.events import Advanced, Event, Expectation, Expected, Fetched, ResetDone, Zombie
+from tests.history.events import Advanced, Event, Expectation, Expected, Fetched, ResetDone
 from tests.history.verdict import Violation
 
 
@@ -31,7 +31,6 @@ class Timeline:
     advances: int = 0
     resets: int = 0
     fetches_ms: dict[str, list[float]] = field(default_factory=dict)
-    _zombies: list[Zombie] = field(default_factory=list)
     _batches: dict[str, int] = field(default_factory=dict)
     _generation: int = field(init=False)
     _rank: int = field(init=False)
@@ -73,8 +72,6 @@ class Timeline:
                 self._advanced(event)
             case ResetDone():
                 self._reset(event)
-            case Zombie():
-                self._zombies.append(event)
             case _:
                 return
 
@@ -94,15 +91,13 @@ class Timeline:
         if rank is None:
             self._breach("I1", "advanced_to_nowhere", f"{event.sequence_id} was neither a result nor a batch")
             return
-        if rank < self._rank and not self._is_of_a_zombie(event):
-            self._breach("I3", "position_backwards", f"from rank {self._rank} to {rank} without a reset")
         covered = self.covered_ms.setdefault(self._generation, [])
+        if rank < self._rank and event.is_late:
+            del covered[max(0, rank - self.start_of(self._generation)) :]
+        elif rank < self._rank:
+            self._breach("I3", "position_backwards", f"from rank {self._rank} to {rank} without a reset")
         covered.extend([event.at_ms] * (rank - self.start_of(self._generation) - len(covered)))
         self._rank = rank
-
-    def _is_of_a_zombie(self, event: Advanced) -> bool:
-        """Nobody can call a late advance back; what it leads to must be swallowed, which the records show."""
-        return any(zombie.at_ms <= event.at_ms <= zombie.until_ms for zombie in self._zombies)
 
     def _reset(self, event: ResetDone) -> None:
         if event.generation < self._generation or event.generation not in self.expectation.generations:
@@ -133,12 +128,14 @@ class Timeline:
 
 
 def longest(expectation: Expectation) -> Sequence[Expected]:
-    """The trigger's order: every generation is the end of the longest one."""
+    """The trigger's order: every generation is the end of the longest one, a window any part of it."""
     order = max(expectation.generations.values(), key=len, default=())
     for generation, of_it in expectation.generations.items():
-        tail = order[len(order) - len(of_it) :]
-        if [each.sequence_id for each in tail] != [each.sequence_id for each in of_it]:
-            raise BadHarnessError(f"generation {generation} of {expectation.trigger} is not the end of the others")
+        ids = [each.sequence_id for each in order]
+        at = ids.index(of_it[0].sequence_id) if of_it and of_it[0].sequence_id in ids else len(order) - len(of_it)
+        until = at + len(of_it) if generation in expectation.windows else len(order)
+        if ids[at:until] != [each.sequence_id for each in of_it]:
+            raise BadHarnessError(f"generation {generation} of {expectation.trigger} is no such part of the others")
     if len({each.sequence_id for each in order}) != len(order):
         raise BadHarnessError(f"a sequence id of {expectation.trigger} is expected twice")
     return order

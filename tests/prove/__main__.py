@@ -24,7 +24,7 @@ from tests.prove.explore import exhaustive, pairs, points_of
 from tests.prove.faults import Schedule, read, spelled
 from tests.prove.run import Outcome, Scenario, outcome_of
 
-SCHEDULES_DEFAULT = 5_000
+SCHEDULES_DEFAULT = 7_500
 FAILURES_SHOWN_MAX = 5
 CHUNK = 100
 TOLD_EVERY_S = 10.0

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bridge.domain.delivery import Delivery, MarkKey
-from bridge.domain.model import TriggerName
-from bridge.domain.standing import Standing
+from bridge.domain.model import SequenceId, TriggerName
+from bridge.domain.standing import Reset, ResetPhase, Standing
 from tests.fakes.clock import FakeClock
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.plans import REF
 from tests.fakes.publisher import FakePublisher
 from tests.fakes.results import SOURCE_ID, raw_result
-from tests.fakes.source import FakeSource
+from tests.fakes.source import BEGINNING, FakeSource
 from tests.fakes.transactions import State, TransactionalLog
 from tests.history.checker import judge
 from tests.history.events import (
@@ -27,6 +27,7 @@ from tests.history.events import (
     Outage,
     Part,
     Published,
+    ResetDone,
     UnknownReceipt,
     Zombie,
 )
@@ -80,12 +81,16 @@ class Outside:
     order: list[Expected] = field(default_factory=list)
     days: list[str] = field(default_factory=list)
     starts: dict[int, int] = field(default_factory=lambda: {0: 0})
+    ends: dict[int, int] = field(default_factory=dict)
+    whole: set[int] = field(default_factory=set)
     sent: dict[MarkKey, Delivery] = field(default_factory=dict)
     acked: set[MarkKey] = field(default_factory=set)
     processes: Counter[str] = field(default_factory=Counter)
     now_ms: float = 1_000.0
     numbers: int = 0
     _awake_ms: dict[int, float] = field(default_factory=dict)
+    _reset_ms: float = 0.0
+    _reset_to: SequenceId = BEGINNING
 
     def __post_init__(self) -> None:
         self.log.now_ms = self.tick
@@ -132,10 +137,50 @@ class Outside:
     def zombie(self, from_ms: float, until_ms: float) -> None:
         self.events.append(Zombie(at_ms=from_ms, until_ms=until_ms, trigger=REF.identity))
 
-    def generation_of(self, instant: datetime) -> tuple[int, int]:
-        """Of the reset to that instant, and the place of the first result it replays."""
-        day = next(day for day in DAYS if datetime.fromisoformat(day) == instant)
-        return {DAYS[1]: 1, DAYS[0]: 2}[day], self.days.index(day)
+    def reset_done(self, there: SequenceId) -> None:
+        """The platform has reset. The generation begins with it, but is told once it is written down (D4)."""
+        self._reset_ms, self._reset_to = self.tick(), there
+        reset = self.standing.open_reset
+        if reset is None or reset.id == self.standing.generation_reset_id:
+            self._begins(self.standing.generation, self._start_of(there))
+
+    def saved(self, before: Standing, after: Standing) -> None:
+        """A generation begins with what is written down: at the platform's reset, or at the way back from a replay."""
+        reset = before.open_reset
+        if after.generation < before.generation:
+            self._never_begun(after.generation)
+        if after.generation <= before.generation or reset is None:
+            return
+        if reset.phase is ResetPhase.RETURNING and reset.saved is not None:
+            self._reset_ms, self._reset_to = self.tick(), reset.saved.batch_id
+            self.ends[before.generation] = self._end_of(reset)
+            if not after.resets[-1].cancelled_by:
+                self.whole.add(before.generation)
+        self._begins(after.generation, self._start_of(self._reset_to))
+
+    def _never_begun(self, generation: int) -> None:
+        """The answer to the writing down of a later one was lost, and it was given up before anybody acted on it."""
+        self.starts = {each: start for each, start in self.starts.items() if each <= generation}
+        self.events = [
+            event for event in self.events if not (isinstance(event, ResetDone) and event.generation > generation)
+        ]
+
+    def _begins(self, generation: int, start: int) -> None:
+        self.starts[generation] = start
+        self.events.append(
+            ResetDone(at_ms=self._reset_ms, trigger=REF.identity, to=self._reset_to, generation=generation)
+        )
+
+    def _start_of(self, place: SequenceId) -> int:
+        """How many results lie before a place of the platform."""
+        known = self.source.known(REF)
+        return sum(each is not None for each in known.line[: known.places[place]])
+
+    def _end_of(self, reset: Reset) -> int:
+        """Behind the last result that a replay with an end is of, by upload times and where the trigger stood."""
+        until = reset.until
+        before = sum(until is None or datetime.fromisoformat(day) < until for day in self.days)
+        return min(before, self._start_of(reset.saved.batch_id) if reset.saved else len(self.days))
 
     @property
     def standing(self) -> Standing:
@@ -152,8 +197,15 @@ class Outside:
         for transaction in self.log.transactions:
             if transaction.state is State.OPEN:
                 transaction.state = State.ABORTED  # as the broker does in time
-        generations = {generation: self.order[start:] for generation, start in self.starts.items()}
-        expectation = Expectation(trigger=REF.identity, generations=generations)
+        generations = {
+            generation: self.order[start : self.ends.get(generation)] for generation, start in self.starts.items()
+        }
+        expectation = Expectation(
+            trigger=REF.identity,
+            generations=generations,
+            windows=frozenset(self.ends),
+            whole=frozenset(self.whole),
+        )
         told = [event for event in self.events if self.with_causes or not isinstance(event, CAUSES)]
         return judge([*told, *self._committed(), *self._appended()], [expectation])
 

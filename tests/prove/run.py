@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 from bridge.domain.plan import DeliveryMode, KeyFrom, KeyKind, OnLedgerOutage, TriggerPlan
 from bridge.domain.standing import Reset
 from bridge.engine.cycle import Neighbours
+from bridge.engine.desk import ConflictError
 from bridge.engine.supervisor import Supervisor
 from bridge.ports import TransactionalPublisher
 from bridge.signals import Signals
@@ -46,6 +48,11 @@ class Scenario(Enum):
     LEAST_PUBLISH = "least_publish"
     """at_least_once, which publishes without its ledger: two uploads and a reset."""
 
+    ONCE_WINDOW = "once_window"
+    """exactly_once: a replay with an end, one that is called off, and mail that comes meanwhile."""
+    LEAST_WINDOW = "least_window"
+    """at_least_once: the same."""
+
     @property
     def is_once(self) -> bool:
         return self.value.startswith("once")
@@ -55,8 +62,12 @@ class Scenario(Enum):
         return self.value.endswith("two")
 
     @property
+    def has_window(self) -> bool:
+        return self.value.endswith("window")
+
+    @property
     def resets(self) -> int:
-        return 0 if self.has_two else 1 if self is Scenario.LEAST_PUBLISH else 2
+        return 0 if self.has_two or self.has_window else 1 if self is Scenario.LEAST_PUBLISH else 2
 
     @functools.cached_property
     def plan(self) -> TriggerPlan:
@@ -110,9 +121,20 @@ class Run:
             outside.upload("ub", DAYS[2])
             await self.reset("r2", DAYS[0])
             await self.settled()
+        if self.scenario.has_window:
+            await self.replay_windows()
         while await outside.points.land():
             await self.settled()
             await outside.clock.sleep(60.0)
+        await self.settled()
+
+    async def replay_windows(self) -> None:
+        """One that comes to its end while mail arrives, and one that is called off somewhere on its way."""
+        await self.reset("w1", DAYS[0], until=DAYS[1])
+        self.outside.upload("ub", DAYS[2])
+        await self.settled()
+        await self.reset("w2", DAYS[0], until=DAYS[2])
+        await self.cancel("w2")
         await self.settled()
 
     def start(self) -> None:
@@ -138,25 +160,33 @@ class Run:
         """Everything delivered, every reset done, whatever has to be started again for it."""
         await self._until(lambda: self.outside.pending == 0 and self.outside.standing.open_reset is None)
 
-    async def reset(self, id_: str, day: str) -> None:
+    async def reset(self, id_: str, day: str, *, until: str | None = None) -> None:
         """Ask for it until somebody says that it is accepted, as an operator does."""
         wish = Reset(
             id=id_,
             to_comment_created_at=datetime.fromisoformat(day),
             requested_at=self.outside.clock.now(),
             requested_by="operate",
+            until=datetime.fromisoformat(until) if until else None,
         )
+        await self._accepted(lambda supervisor: supervisor.reset(NAME, wish))
+
+    async def cancel(self, id_: str) -> None:
+        """Until it is accepted, or is too late."""
+        await self._accepted(lambda supervisor: supervisor.cancel_reset(NAME, id_, "operate"))
+
+    async def _accepted(self, ask: Callable[[Supervisor], Coroutine[Any, Any, Reset]]) -> None:
         accepted = False
         while not accepted:
             await self._until(lambda: bool(self.supervisor and self.supervisor.is_ready))
             assert self.supervisor is not None
-            asking = asyncio.create_task(self.supervisor.reset(NAME, wish))
+            asking = asyncio.create_task(ask(self.supervisor))
             dying = asyncio.create_task(self.process.died.wait())
             await asyncio.wait({asking, dying}, return_when=asyncio.FIRST_COMPLETED)
             for task in (asking, dying):
                 task.cancel()
             answer, _ = await asyncio.gather(asking, dying, return_exceptions=True)
-            accepted = isinstance(answer, Reset)
+            accepted = isinstance(answer, (Reset, ConflictError))
             await self.outside.clock.sleep(0.1)
 
     async def _until(self, holds: Callable[[], bool]) -> None:

@@ -11,9 +11,9 @@ from bridge.domain.errors import Retry
 from bridge.domain.model import Batch, SequenceId, TriggerName, TriggerRef
 from bridge.domain.plan import OnLedgerOutage
 from bridge.domain.settle import Settled
-from bridge.domain.standing import Standing
+from bridge.domain.standing import ResetPhase, Standing
 from tests.fakes.publisher import PARTITIONS, partition_of
-from tests.history.events import Advanced, Fetched, ResetDone
+from tests.history.events import Advanced, Fetched
 from tests.prove.faults import TO_PLATFORM, Fault, Process
 from tests.prove.outside import Outside
 
@@ -49,21 +49,33 @@ class Platform:
         return page
 
     async def advance(self, trigger: TriggerRef, settled: Settled) -> None:
-        self._check_acked()
+        is_way_back = self._is_way_back(settled)
+        if not is_way_back:
+            self._check_acked()
 
         async def effect(*, is_late: bool = False) -> None:
+            pending = self.outside.pending
             await self.outside.source.advance(trigger, settled)
             at_ms = self.outside.tick()
-            if not (is_late or self.process.froze.is_set()):
-                # What arrives late, or from one who slept, cannot be fenced (D15): the judge looks at what comes of it.
+            is_late |= self.process.froze.is_set()
+            # One of a zombie that goes ahead of the owner is no advance of the owner's: what that still sends is not
+            # advanced past yet.
+            if not is_way_back and (not is_late or self.outside.pending > pending):
                 self.outside.events.append(
                     Advanced(
-                        at_ms=at_ms, trigger=trigger.identity, sequence_id=settled.sequence_id, worker=self._worker
+                        at_ms=at_ms,
+                        trigger=trigger.identity,
+                        sequence_id=settled.sequence_id,
+                        is_late=is_late,
+                        worker="" if is_late else self._worker,
                     )
                 )
 
         fault = await self._at("advance")
         what = f"{TO_PLATFORM}advance"
+        if is_way_back:
+            what = f"{TO_PLATFORM}return"
+            self.outside.points.forget_late_but(what)
         if fault is not None and fault.is_late:
             self.outside.points.later(fault.points, what, lambda: effect(is_late=True))
             raise Retry("the answer is late", code="timeout")
@@ -76,11 +88,7 @@ class Platform:
         async def effect() -> None:
             there = await self.outside.source.reset(trigger, to_comment_created_at)
             self.outside.source.forget_page()
-            generation, start = self.outside.generation_of(to_comment_created_at)
-            self.outside.starts[generation] = start
-            self.outside.events.append(
-                ResetDone(at_ms=self.outside.tick(), trigger=trigger.identity, to=there, generation=generation)
-            )
+            self.outside.reset_done(there)
 
         fault = await self._at("reset")
         instant = f"{TO_PLATFORM}{to_comment_created_at.isoformat()}"
@@ -93,6 +101,13 @@ class Platform:
         await effect()
         await self._at("was reset")
         return self.outside.source.position(trigger)
+
+    def _is_way_back(self, settled: Settled) -> bool:
+        """From a replay with an end to where the trigger stood before: a reset, by an advance."""
+        reset = self.outside.standing.open_reset
+        if reset is None or reset.phase is not ResetPhase.RETURNING:
+            return False
+        return reset.saved is not None and reset.saved.batch_id == settled.sequence_id
 
     def _check_acked(self) -> None:
         """I1: the judge sees what is appended; only here can be seen that it was acked, too."""
@@ -123,6 +138,7 @@ class Standings:
 
     async def save(self, name: TriggerName, standing: Standing) -> None:
         await self.outside.at(self.process, "save")
+        self.outside.saved(self.outside.standing, standing)
         self.outside.standings[name] = standing
         await self.outside.at(self.process, "saved")
 
@@ -185,7 +201,8 @@ class Broker:
                 (receipt,) = await self.outside.broker.publish([delivery])
                 if receipt.outcome is Outcome.ACKED:
                     self.outside.sent[delivery.mark] = delivery
-                if self.process.is_out:
+                is_of_the_past = _generation(delivery) != f"{self.outside.standing.generation}"
+                if self.process.is_out or is_of_the_past:
                     self.outside.zombie(self.outside.now_ms, self.outside.now_ms)
                 else:
                     self.outside.unknown()

@@ -12,8 +12,8 @@ from tests.prove.faults import Fault, Schedule, read, spelled
 from tests.prove.planted import BUGS, Bug
 from tests.prove.run import MakeTransactions, Outcome, Scenario, outcome_of
 
-PAIRS = int(os.environ.get("BRIDGE_PROVE_PAIRS", "100"))
-"""In each scenario; with the single faults more than 5,000 schedules in all."""
+PAIRS = int(os.environ.get("BRIDGE_PROVE_PAIRS", "50"))
+"""In each scenario; with the single faults more than 6,500 schedules in all."""
 SEED = int(os.environ.get("BRIDGE_PROVE_SEED", "20261122"))
 
 

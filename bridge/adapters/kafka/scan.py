@@ -33,6 +33,7 @@ OPEN_TRANSACTION_WAIT_S = 60.0
 """Longer than the brokers let one of ours stay open."""
 FAILURES_MAX = 20
 FAILURE_WAIT_S = 0.25
+TOPIC_MISSING = "topic_missing"
 AGAIN = (
     foreign.NotLeaderForPartitionError,
     foreign.LeaderNotAvailableError,
@@ -194,6 +195,20 @@ class Scanner:
         """Of a topic that was asked for before."""
         return len(self._client.cluster.partitions_for_topic(topic) or ())
 
+    async def there(self, topics: Collection[str]) -> tuple[list[str], list[str]]:
+        """Those that are there, and those that are not. Raises Blocked for one that may not be read."""
+        known, missing = [], []
+        for topic in sorted(topics):
+            try:
+                await self._places([topic], {})
+                known.append(topic)
+            except Blocked as error:
+                if error.code != TOPIC_MISSING:
+                    raise
+                self._client.untrack([topic])
+                missing.append(topic)
+        return known, missing
+
     async def know(self, topics: Collection[str]) -> None:
         """Look these up. Raises Blocked for one that is not there."""
         await self._places(topics, {})
@@ -201,7 +216,7 @@ class Scanner:
     def _missing(self, topic: str) -> Blocked:
         if topic in self._client.cluster.unauthorized_topics:
             return Blocked(f"the topic {topic} may not be read", code="topic_not_authorized")
-        return Blocked(f"the topic {topic} does not exist", code="topic_missing")
+        return Blocked(f"the topic {topic} does not exist", code=TOPIC_MISSING)
 
     async def _offsets(self, places: Sequence[TopicPartition], at_ms: int, isolation: int) -> dict[TopicPartition, int]:
         """By place, -1 where no record is as young; asked of each leader once."""

@@ -96,8 +96,7 @@ class ReachedRecord(msgspec.Struct, frozen=True):
     version: int = VERSION
     high: datetime | None = None
     firsts: tuple[str, ...] = ()
-    clean: bool = False
-    doubt_from: datetime | msgspec.UnsetType = msgspec.UNSET
+    late_from: datetime | msgspec.UnsetType = msgspec.UNSET
     writer: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -338,8 +337,7 @@ def _spelled_reached(reached: Reached, writer: str) -> ReachedRecord:
         place=BookmarkRecord(batch_id=reached.place.batch_id, last=reached.place.last, last_at=reached.place.last_at),
         high=reached.high,
         firsts=reached.firsts,
-        clean=reached.is_clean,
-        doubt_from=reached.doubt_from or msgspec.UNSET,
+        late_from=reached.late_from or msgspec.UNSET,
         writer=writer or msgspec.UNSET,
     )
 
@@ -356,8 +354,7 @@ def _read_reached(record: ReachedRecord) -> Reached:
         place=place,
         high=record.high,
         firsts=tuple(map(SequenceId, record.firsts)),
-        is_clean=record.clean,
-        doubt_from=record.doubt_from or None,
+        late_from=record.late_from or None,
     )
 
 

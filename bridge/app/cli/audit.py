@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
         since: Annotated[str, typer.Option(help=f"Read from then on. {INSTANT_HELP}")] = "",
         until: Annotated[str, typer.Option(help="Read up to then; to the end as it is now by default")] = "",
         trigger: Annotated[list[str] | None, typer.Option("-t", "--trigger", help="Only this one (repeatable)")] = None,
+        topic: Annotated[list[str] | None, typer.Option(help="A topic the routes no longer name (repeatable)")] = None,
         repair: Annotated[bool, typer.Option("--repair", help="Rebuild the marks in Redis from the topics")] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object")] = False,
     ) -> None:
@@ -41,7 +42,11 @@ def register(app: typer.Typer) -> None:
         settings = load_or_exit(config)
         named = frozenset(str(plan_named(settings, name).name) for name in trigger or ())
         wish = AuditWish(
-            triggers=named, since=instant(since, "--since"), until=instant(until, "--until"), repair=repair
+            topics=frozenset(topic or ()),
+            triggers=named,
+            since=instant(since, "--since"),
+            until=instant(until, "--until"),
+            repair=repair,
         )
         with bar("reading the topics", "offsets") as told:
             outcome = asyncio.run(audit(settings, wish, told))
@@ -59,6 +64,8 @@ def _as_text(outcome: AuditOutcome) -> Iterator[str]:
     yield f"read {outcome.records:,} records of {len(outcome.topics)} topics{others}"
     for place, count in outcome.hidden.items():
         yield f"not judged: {count:,} offsets of {place} hide behind a transaction that stays open"
+    if outcome.missing:
+        yield f"not there: {', '.join(outcome.missing)}"
     for name, count in outcome.repaired.items():
         yield f"{name}: {count:,} marks written to Redis"
     yield "verdict: fine" if outcome.is_fine else "verdict: NOT fine"
@@ -79,15 +86,22 @@ def _of_one(each: Audited) -> Iterator[str]:
     for cause, count in each.duplicates.items():
         yield f"    {count:>9,}  {CAUSES[cause]}"
     yield f"  out of order: {each.out_of_order:,}"
+    yield from _asides(each)
+    yield f"  complete up to: {_complete(each)}"
+    for fault in each.samples:
+        yield f"    {fault.kind.value}: {fault.where}: {fault.detail}"
+
+
+def _asides(each: Audited) -> Iterator[str]:
     if each.old_generation:
         yield f"  behind a later generation: {each.old_generation:,}"
+    if each.unread_routes:
+        routes = ", ".join(sorted(each.unread_routes))
+        yield f"  not judged: position records speak of {routes}, and no topic that was read has any (--topic adds one)"
     if each.keys_moved:
         yield f"  keys found in several partitions, between which there is no order: {each.keys_moved:,}"
     if each.undated:
         yield f"  without an upload time, so of no known order: {each.undated:,}"
-    yield f"  complete up to: {_complete(each)}"
-    for fault in each.samples:
-        yield f"    {fault.kind.value}: {fault.where}: {fault.detail}"
 
 
 def _lost(each: Audited) -> str:

@@ -63,7 +63,13 @@ def test_bad_usage_is_told_in_a_sentence(config: Path, words: tuple[str, ...], s
 
 def an_audit(audited: Audited) -> AuditOutcome:
     return AuditOutcome(
-        audited=[audited], topics=["rpa.a"], records=7, others=2, hidden={"rpa.a/0": 3}, repaired={"disputes": 5}
+        audited=[audited],
+        topics=["rpa.a"],
+        records=7,
+        others=2,
+        hidden={"rpa.a/0": 3},
+        missing=["rpa.b"],
+        repaired={"disputes": 5},
     )
 
 
@@ -85,6 +91,7 @@ def test_an_audit_that_is_fine(config: Path, monkeypatch: pytest.MonkeyPatch) ->
         " the youngest comment on the topics was uploaded at 2026-01-05T09:00:00Z",
         "read 7 records of 1 topics, 2 others",
         "not judged: 3 offsets of rpa.a/0 hide behind a transaction that stays open",
+        "not there: rpa.b",
         "disputes: 5 marks written to Redis",
         "verdict: fine",
     ]

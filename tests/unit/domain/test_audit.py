@@ -15,6 +15,7 @@ from bridge.domain.topic_record import TopicRecord, Writer
 from tests.fakes.plans import REF
 from tests.fakes.topic_records import FIRST, SECOND, a_record
 
+ROUTES = {REF.identity: {"urgent"}}
 ALL = Window(since_ms=0, until_ms=2**60, is_all_visible=True)
 
 
@@ -147,7 +148,7 @@ def with_promises(
     window: Window = ALL,
 ) -> Audited:
     auditor = an_auditor(records)
-    hold_against(auditor, before, before if after is None else after, window)
+    hold_against(auditor, before, before if after is None else after, window, ROUTES)
     (audited,) = auditor.findings()
     return audited
 
@@ -212,5 +213,18 @@ def test_what_was_not_read_whole_is_not_judged(window: Window) -> None:
 
 def test_a_trigger_whose_records_are_all_gone_is_judged_by_its_positions() -> None:
     auditor = an_auditor()
-    hold_against(auditor, [a_promise(0)], [a_promise(0)], ALL)
+    hold_against(auditor, [a_promise(0)], [a_promise(0)], ALL, ROUTES)
     assert [each.lost for each in auditor.findings()] == [2]
+
+
+def test_a_route_whose_topic_was_not_read_is_not_judged() -> None:
+    """The configuration has changed since, and position records name routes, not topics."""
+    audited = with_promises(committed(0, 1), [a_promise(0), a_promise(1, route="of-before")])
+    assert (audited.lost, audited.unread_routes) == (0, {"of-before"})
+    assert audited.is_fine
+
+
+def test_a_route_of_before_that_was_found_is_judged() -> None:
+    found = a_record(2, transactional=True, route="of-before", topic="rpa.old")
+    audited = with_promises([*committed(0, 1), found], [a_promise(0), a_promise(1, route="of-before")])
+    assert (audited.lost, audited.unread_routes) == (1, set())

@@ -11,6 +11,7 @@ from bridge.domain.model import Batch, Generation
 from bridge.domain.standing import Reset, ResetPhase, Standing
 from bridge.domain.trail import (
     BOUNDARIES_MAX,
+    LATE_RESULTS_MAX,
     LATE_S,
     MovedBack,
     Trail,
@@ -77,10 +78,13 @@ def test_an_updated_comment_that_comes_with_its_first_upload_time_is_new() -> No
     check_is_ahead(page(50, 50, at_s=-9_999, size=512), TRAIL, 0.0)
 
 
-@pytest.mark.parametrize(("first", "is_let_pass"), [(14, True), (17, True), (15, False), (1, False)])
-def test_what_starts_where_a_batch_did_is_an_old_advance_while_one_may_arrive(first: int, is_let_pass: bool) -> None:
-    trail = a_trail(page(11, 13), page(14, 16), page(17, 19))
+@pytest.mark.parametrize(("first", "is_let_pass"), [(14, True), (15, True), (17, True), (11, False), (1, False)])
+def test_what_an_old_move_may_lead_to_is_let_pass_while_one_may_arrive(first: int, is_let_pass: bool) -> None:
+    """No further back than to where the trigger stood when the doubt arose; a page may have been cut otherwise."""
+    trail = a_trail(page(11, 13))
     trail.doubt(100.0)
+    for batch in (page(14, 16), page(17, 19)):
+        trail.advanced(batch, bookmark_after(batch, None))
     found = page(first, first + 2)
     if is_let_pass:
         check_is_ahead(found, trail, 100.0)
@@ -89,6 +93,17 @@ def test_what_starts_where_a_batch_did_is_an_old_advance_while_one_may_arrive(fi
             check_is_ahead(found, trail, 100.0)
     with pytest.raises(MovedBack):
         check_is_ahead(found, trail, 100.0 + LATE_S)
+
+
+def test_what_an_old_move_may_lead_to_is_bounded_and_forgotten_with_the_doubt() -> None:
+    trail = a_trail()
+    trail.doubt(0.0)
+    for start in range(0, 4 * LATE_RESULTS_MAX, 512):
+        batch = page(start, start + 511)
+        trail.advanced(batch, bookmark_after(batch, None))
+    assert len(trail.late) == LATE_RESULTS_MAX
+    trail.doubt(LATE_S)
+    assert trail.late == {}
 
 
 def test_a_page_that_was_looked_into_is_let_pass_until_the_next_advance() -> None:
@@ -110,27 +125,25 @@ def test_an_old_upload_among_new_ones_does_not_lower_what_was_reached() -> None:
 def test_what_is_remembered_is_bounded() -> None:
     trail = a_trail(*(page(3 * number, 3 * number + 2) for number in range(BOUNDARIES_MAX + 50)))
     assert len(trail.firsts) == len(trail.lasts) == BOUNDARIES_MAX
-    reached = trail.reached(Standing(trigger="a/b/c"), is_clean=True)
+    reached = trail.reached(Standing(trigger="a/b/c"), 0.0)
     assert reached is not None
     assert (len(reached.firsts), reached.firsts[-1]) == (32, f"seq-{3 * (BOUNDARIES_MAX + 49)}")
 
 
 def test_what_was_reached_is_known_to_the_next_process_and_void_after_a_reset() -> None:
     standing = Standing(trigger="a/b/c")
-    reached = TRAIL.reached(standing, is_clean=True)
+    reached = TRAIL.reached(standing, 0.0)
     known = trail_of(replace(standing, reached=reached), 5.0)
     assert is_behind(page(14, 16), known)
     assert is_behind(page(1, 3), known)
-    assert not known.is_doubted(5.0), "the one before ended in peace"
-    assert trail_of(replace(standing, reached=replace(reached, is_clean=False)), 5.0).is_doubted(5.0)  # type: ignore[type-var]
+    check_is_ahead(page(20, 22), known, 5.0)
     raised = replace(standing, reached=reached, generation=Generation(1))
     assert not is_behind(page(14, 16), trail_of(raised, 5.0))
-    assert trail_of(standing, 5.0).is_doubted(5.0), "nobody knows how the one before ended"
 
 
 def test_a_name_that_is_given_to_another_trigger_brings_over_the_pause_and_the_generation_and_nothing_else() -> None:
     reset = Reset(id="r1", to_comment_created_at=NOON, requested_at=NOON, requested_by="operate")
-    reached = TRAIL.reached(Standing(trigger="a/b/c"), is_clean=True)
+    reached = TRAIL.reached(Standing(trigger="a/b/c"), 0.0)
     before = Standing(trigger="a/b/c", generation=Generation(3), reached=reached).with_reset(reset)
     after = before.bound_to("a/b/other", NOON)
     assert (after.generation, after.reached, after.open_reset) == (3, None, None)
@@ -139,24 +152,14 @@ def test_a_name_that_is_given_to_another_trigger_brings_over_the_pause_and_the_g
     assert replace(before, trigger="").bound_to("a/b/c", NOON) == before, "written by a release that knew no identity"
 
 
-def test_an_old_advance_into_the_midst_of_a_successors_batch_is_late_and_one_of_long_after_is_not() -> None:
-    """The predecessor's batch ended where its page did; by the time of the successor more had come (D15)."""
-    trail = trail_of(Standing(), now_s=0.0)
-    trail.advanced(page(11, 30), bookmark_after(page(11, 30), None))
-    check_is_ahead(page(18, 33), trail, now_s=1.0)
-    with pytest.raises(MovedBack):
-        check_is_ahead(page(9, 33), trail, now_s=1.0)
-    with pytest.raises(MovedBack):
-        check_is_ahead(page(18, 33), trail, now_s=LATE_S + 1.0)
-
-
 def test_where_an_old_advance_may_lead_goes_with_the_trigger_from_owner_to_owner() -> None:
-    trail = trail_of(Standing(), now_s=0.0)
-    trail.advanced(page(11, 30), bookmark_after(page(11, 30), None))
-    third = trail_of(Standing(reached=trail.reached(Standing(), is_clean=False)), now_s=50.0)
+    """The second owner's batches end elsewhere than those of the first, and the third knows of neither's (D15)."""
+    second = trail_of(Standing(), now_s=0.0)
+    second.advanced(page(11, 30), bookmark_after(page(11, 30), None))
+    third = trail_of(Standing(reached=second.reached(Standing(), now_s=20.0)), now_s=50.0)
     check_is_ahead(page(18, 33), third, now_s=51.0)
     with pytest.raises(MovedBack):
         check_is_ahead(page(9, 33), third, now_s=51.0)
-    peaceful = trail_of(Standing(reached=trail.reached(Standing(), is_clean=True)), now_s=50.0)
+    after_long = trail_of(Standing(reached=second.reached(Standing(), now_s=LATE_S)), now_s=50.0)
     with pytest.raises(MovedBack):
-        check_is_ahead(page(18, 33), peaceful, now_s=51.0)
+        check_is_ahead(page(18, 33), after_long, now_s=51.0)

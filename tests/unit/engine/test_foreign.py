@@ -114,20 +114,37 @@ async def test_an_old_advance_that_arrives_late_is_never_replayed(mode: Delivery
     assert (town.standing.generation, town.lines.events("reset_at_the_platform")) == (0, [])
 
 
+@pytest.mark.parametrize("position", ["seq-21", "seq-22"])
 @pytest.mark.parametrize("mode", MODES)
-async def test_the_advance_of_a_predecessor_that_was_killed_is_not_replayed(mode: DeliveryMode) -> None:
+async def test_the_advance_of_a_predecessor_that_was_killed_is_not_replayed(mode: DeliveryMode, position: str) -> None:
+    """It leads behind where its successor began, be it into the middle of a batch of that one."""
     town = a_town(mode)
     async with town.settled_town():
         pass
-    reached = town.standing.reached
-    assert reached is not None
-    town.store.standings[NAME] = replace(town.standing, reached=replace(reached, is_clean=False))
-    await town.source.advance(REF, Settled(sequence_id=SequenceId("seq-18"), marks=()))
-    town.upload(1, created_at=NEW)
+    town.upload(3, created_at=NEW)
     async with town.running():
         await town.until(lambda: town.pending == 0)
-    assert town.seen("rpa.urgent", 0) == sequence(1, 21)
+        await town.source.advance(REF, Settled(sequence_id=SequenceId(position), marks=()))
+        town.upload(1, created_at=NEW)
+        await town.until(lambda: town.pending == 0)
+    assert town.seen("rpa.urgent", 0) == sequence(1, 24)
     assert town.standing.generation == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_reset_made_after_the_bridge_was_killed_is_noticed_though_it_leads_to_a_batch_of_ours(
+    mode: DeliveryMode,
+) -> None:
+    """What was written down at the end of the work is enough, once no older process's advance may arrive."""
+    town = a_town(mode, batch_size=5)
+    async with town.settled_town():
+        await town.clock.sleep(LATE_S + 60)
+        killed = town.standing
+    town.store.standings[NAME] = killed
+    await town.source.reset(REF, day(4))
+    async with town.running():
+        await town.until(lambda: town.pending == 0 and bool(town.standing.resets))
+    assert town.seen("rpa.urgent", 1) == sequence(16, 20)
 
 
 @pytest.mark.parametrize("policy", OnForeignReset)

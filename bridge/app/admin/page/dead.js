@@ -40,8 +40,9 @@ export function deadTab({ trigger, guard, signal, notice, session, live }) {
     redrive.disabled = false;
     say(words, "");
     if (!look) return;
-    const sure = await askIn({ title: "Decide the dead letters again?", confirm: "Send them", body: [fates(look), h("p", { class: "muted" }, "By the rules of now. What was sent before is not sent again; what fails again stays where it is.")] });
-    if (!sure) return;
+    const some = Boolean(look.fates.would_redrive);
+    const sure = await askIn({ title: "Decide the dead letters again?", confirm: some ? "Send them" : "I see", body: [fates(look), h("p", { class: "muted" }, "By the rules of now. What was sent before is not sent again; what fails again stays where it is.")] });
+    if (!sure || !some) return;
     const done = await guard(() => ask(`${path(trigger)}/redrive`, { method: "POST", body: { dry_run: false } }));
     if (done) notice(Object.entries(done.fates).map(([fate, n]) => `${count(n)} ${FATES[fate] ?? fate}`).join(", ") || "There was nothing to send.");
     load();
