@@ -110,7 +110,7 @@ async def run_cycle(
         with signals.step(plan.name, "fetch"):
             page = await neighbours.source.fetch(plan.ref, plan.batch_size)
         signals.fetched(plan.name, page)
-        check_is_ahead(page, memory.trail, began_s)
+        check_is_ahead(page, memory.trail, began_s, neighbours.clock.now())
         batch = cut(page, window)
 
         with signals.step(plan.name, "decide"):
@@ -121,7 +121,8 @@ async def run_cycle(
             done_before = await marked_before(plan, decision, memory, neighbours, signals)
         to_send = [delivery for delivery in decision.deliveries if delivery.mark not in done_before]
         if decision.deliveries and not to_send:
-            check_is_not_done(page, memory.trail, began_s)
+            check_is_not_done(page, memory.trail, began_s, neighbours.clock.now())
+        memory.trail.is_catching_up = memory.trail.is_catching_up and not to_send
 
         with signals.publishing(plan.name, to_send) as sending:
             receipts = tuple(await neighbours.publisher.publish(sending.deliveries)) if to_send else ()

@@ -170,7 +170,12 @@ class Outside:
     def is_reached(self) -> bool:
         """How far the trigger is, is written down."""
         reached = self.standing.reached
-        return reached is not None and reached.place.batch_id == self.source.position(REF)
+        return (
+            reached is not None
+            and reached.place is not None
+            and not reached.spans
+            and reached.place.batch_id == self.source.position(REF)
+        )
 
     def saved(self, before: Standing, after: Standing) -> None:
         """A generation begins with what is written down: at the platform's reset, or at the way back from a replay."""
