@@ -88,27 +88,32 @@ class Crew:
         """The same for these, which go for good."""
         late = await self._stop(names, within_s, for_good=True)
         for name in names:
-            await self._hands.pop(name).worker.leave()
+            # Two may end the same: a rebalance that took it, and the process that stops.
+            hand = self._hands.pop(name, None)
+            if hand is not None:
+                await hand.worker.leave()
         return late
 
     async def _stop(
         self, names: Collection[TriggerName], within_s: float, *, for_good: bool = False
     ) -> Sequence[TriggerName]:
-        working = ((name, self._hands[name].task) for name in names)
-        stopping = {name: task for name, task in working if task is not None}
-        for name in stopping:
-            self._hands[name].worker.stop(for_good=for_good)
-            self._hands[name].guard.leave()
+        stopping = {
+            hand.task: (name, hand)
+            for name in names
+            if (hand := self._hands.get(name)) is not None and hand.task is not None
+        }
         if not stopping:
             return []
-        tasks = set(stopping.values())
-        await self._bounded(asyncio.ensure_future(asyncio.wait(tasks)), within_s)
-        late = sorted(name for name, task in stopping.items() if not task.done())
-        for task in tasks:
+        for _, hand in stopping.values():
+            hand.worker.stop(for_good=for_good)
+            hand.guard.leave()
+        await self._bounded(asyncio.ensure_future(asyncio.wait(stopping)), within_s)
+        late = sorted(name for task, (name, _) in stopping.items() if not task.done())
+        for task in stopping:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for name in stopping:
-            self._hands[name].task = None
+        await asyncio.gather(*stopping, return_exceptions=True)
+        for task, (_, hand) in stopping.items():
+            hand.task = None if hand.task is task else hand.task
         if late:
             self._signals.service_failed("stop_timeout", cut_off=late)
         return late
