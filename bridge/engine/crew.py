@@ -88,7 +88,7 @@ class Crew:
         """The same for these, which go for good."""
         late = await self._stop(names, within_s, for_good=True)
         for name in names:
-            # Two may end the same: a rebalance that took it, and the process that stops.
+            # Two that end the same one at the same time both wait for its pass; the first takes it away.
             hand = self._hands.pop(name, None)
             if hand is not None:
                 await hand.worker.leave()
@@ -97,23 +97,22 @@ class Crew:
     async def _stop(
         self, names: Collection[TriggerName], within_s: float, *, for_good: bool = False
     ) -> Sequence[TriggerName]:
-        stopping = {
-            hand.task: (name, hand)
-            for name in names
-            if (hand := self._hands.get(name)) is not None and hand.task is not None
-        }
-        if not stopping:
-            return []
-        for _, hand in stopping.values():
+        hands = {name: hand for name in names if (hand := self._hands.get(name)) is not None and hand.task is not None}
+        stopping = {name: hand.task for name, hand in hands.items() if hand.task is not None}
+        for hand in hands.values():
             hand.worker.stop(for_good=for_good)
             hand.guard.leave()
-        await self._bounded(asyncio.ensure_future(asyncio.wait(stopping)), within_s)
-        late = sorted(name for task, (name, _) in stopping.items() if not task.done())
-        for task in stopping:
+        if not stopping:
+            return []
+        tasks = set(stopping.values())
+        await self._bounded(asyncio.ensure_future(asyncio.wait(tasks)), within_s)
+        late = sorted(name for name, task in stopping.items() if not task.done())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*stopping, return_exceptions=True)
-        for task, (_, hand) in stopping.items():
-            hand.task = None if hand.task is task else hand.task
+        await asyncio.gather(*tasks, return_exceptions=True)
+        # Not by their names: a configuration without one of them may have taken it away meanwhile.
+        for hand in hands.values():
+            hand.task = None
         if late:
             self._signals.service_failed("stop_timeout", cut_off=late)
         return late

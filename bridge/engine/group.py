@@ -16,6 +16,7 @@ from bridge.domain.standing import Place
 from bridge.domain.status import Status
 from bridge.engine.crew import Crew, Tie
 from bridge.engine.cycle import Neighbours
+from bridge.engine.keeper import Keeper
 from bridge.engine.reporter import Reporter
 from bridge.engine.worker import Worker
 from bridge.ports import Bulletin, Membership, StateStore
@@ -148,9 +149,9 @@ class Member:
     async def _obey(self, command: Command, place: Place, over: asyncio.Event) -> bool:
         failures = 0
         while not over.is_set():
-            keeper = self._crew.keeper(command.trigger, self._bulletin.standing(command.trigger))
-            known = is_obeyed(keeper.standing, place)
             try:
+                keeper = await self._keeper(command.trigger)
+                known = is_obeyed(keeper.standing, place)
                 await keeper.change(partial(obeyed, command=command, place=place))
             except BridgeError as error:
                 failures += 1
@@ -160,10 +161,20 @@ class Member:
                 )
                 await self._clock.wait(over, wait_s)
                 continue
+            worker = self._crew.at_work(command.trigger)
+            if worker is not None and worker.keeper is not keeper:
+                # It began meanwhile, from what stood before: obeyed there as well, or its next change takes this back.
+                continue
             self._signals.obeyed(command.trigger, command.verb.value, command.id, again=known)
             self._tell(command, again=known)
             return True
         return False
+
+    async def _keeper(self, name: TriggerName) -> Keeper:
+        """Of a trigger that nobody works on here, with what the command before has left. Raises Retry or Blocked."""
+        if self._crew.at_work(name) is None:
+            await self._bulletin.catch_up()
+        return self._crew.keeper(name, self._bulletin.standing(name))
 
     def _tell(self, command: Command, *, again: bool) -> None:
         worker = self._crew.at_work(command.trigger)
