@@ -14,8 +14,10 @@ ARGS ?=
 KAFKA ?= embedded
 # of the chart: update writes its snapshots anew
 SNAPSHOTS ?=
+# of supply: 1 fails where the database of vulnerabilities is not reached
+REQUIRE_AUDIT ?=
 
-.PHONY: help test check demo prove faults bench image chart e2e-docker observe soak lock clean
+.PHONY: help test check demo prove faults bench image chart supply e2e-docker observe soak lock clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 14
@@ -54,7 +56,7 @@ bench: .venv/.installed ## the service beside the ceiling, other loops and peers
 	BRIDGE_TEST_NEIGHBOURS=$$kind $(BIN)/python -m tests.bench.carry_bench $(ARGS) || failed=$$?
 	for each in $$(cd tests/bench && ls *_bench.py | grep -v carry_bench); do
 	  echo "$$each"
-	  BRIDGE_TEST_NEIGHBOURS=$$kind $(BIN)/python -m tests.bench.$${each%.py}
+	  BRIDGE_TEST_NEIGHBOURS=$$kind $(BIN)/python -m tests.bench.$${each%.py} || failed=$$?
 	done
 	exit $$failed
 
@@ -69,6 +71,9 @@ chart: .venv/.installed ## the chart: lint, snapshots, schemas, our own loader, 
 
 image: .venv/.installed ## builds the container image and checks it hardened; says so where no engine can be had
 	@$(SCRIPTS)/image.sh $(ARGS)
+
+supply: .venv/.installed ## what is shipped: bill of materials, licences, known vulnerabilities, workflow files
+	@REQUIRE_AUDIT=$(REQUIRE_AUDIT) $(SCRIPTS)/supply.sh
 
 e2e-docker: .venv/.installed ## tests with Kafka and Redis in containers, and the trial of deploy/compose.yaml
 	@$(SCRIPTS)/docker-neighbours.sh tests/neighbours $(ARGS)

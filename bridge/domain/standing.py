@@ -54,7 +54,7 @@ class Reached:
     """How far a trigger had surely been advanced, written down now and then: whatever comes from before it comes again.
 
     `trigger` is its identity on the platform, `high` the latest upload time advanced past, `firsts` begin the last
-    batches.
+    batches. A move that may still arrive leads no further back than to the uploads of `late_from`.
     """
 
     trigger: str
@@ -62,6 +62,7 @@ class Reached:
     place: Bookmark
     high: datetime | None = None
     firsts: tuple[SequenceId, ...] = ()
+    late_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

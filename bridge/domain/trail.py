@@ -38,7 +38,8 @@ class Trail:
 
     `firsts` and `lasts` are the first and last results of its batches, `high` the latest upload time in them, `place`
     the last position. Until `doubt_until_s` (monotonic) an old move may arrive, and lead to one of the results in
-    `late`. `cleared` begins a page that was looked into and found to be new.
+    `late`, the first of which was uploaded at `late_from`; or, where the trigger came from an owner that was in such a
+    doubt itself, to what was uploaded from `older_from` on. `cleared` begins a page that was looked into and is new.
     """
 
     firsts: dict[SequenceId, None] = field(default_factory=dict)
@@ -46,6 +47,8 @@ class Trail:
     high: datetime | None = None
     place: Bookmark | None = None
     late: dict[SequenceId, None] = field(default_factory=dict)
+    late_from: datetime | None = None
+    older_from: datetime | None = None
     doubt_until_s: float = float("-inf")
     _late_room: int = 0
     cleared: SequenceId = NONE_SEEN
@@ -61,6 +64,8 @@ class Trail:
             known[sequence_id] = None
             if len(known) > BOUNDARIES_MAX:
                 del known[next(iter(known))]
+        if not self.late:
+            self.late_from = parse_instant(created_at(batch.results[0]))
         recorded = ids[: self._late_room]
         self._late_room -= len(recorded)
         self.late.update(dict.fromkeys(recorded))
@@ -74,14 +79,20 @@ class Trail:
         """
         if now_s >= self.doubt_until_s:
             self.late.clear()
+            self.late_from = self.older_from = None
         self.doubt_until_s = now_s + LATE_S
         self._late_room = LATE_RESULTS_MAX
 
     def is_late(self, page: Batch, now_s: float) -> bool:
         """The page starts where an old move of this trigger's own workers may lead."""
-        return now_s < self.doubt_until_s and _first_id(page) in self.late
+        if now_s >= self.doubt_until_s:
+            return False
+        if _first_id(page) in self.late:
+            return True
+        first = parse_instant(created_at(page.results[0])) if page.results else None
+        return first is not None and self.older_from is not None and first >= self.older_from
 
-    def reached(self, standing: Standing) -> Reached | None:
+    def reached(self, standing: Standing, now_s: float) -> Reached | None:
         """To be written down; None before anything was advanced past."""
         if self.place is None:
             return None
@@ -92,6 +103,7 @@ class Trail:
             place=self.place,
             high=self.high,
             firsts=firsts,
+            late_from=(self.older_from or self.late_from) if now_s < self.doubt_until_s else None,
         )
 
 
@@ -103,7 +115,7 @@ def trail_of(standing: Standing, now_s: float) -> Trail:
     if reached is not None and reached.generation == standing.generation:
         trail.firsts = dict.fromkeys(reached.firsts)
         trail.lasts = {reached.place.last: None} if reached.place.last else {}
-        trail.high, trail.place = reached.high, reached.place
+        trail.high, trail.place, trail.older_from = reached.high, reached.place, reached.late_from
     return trail
 
 

@@ -220,7 +220,7 @@ class Worker:
 
     async def _note_reached(self) -> None:
         """Write down how far the trigger is, for whoever comes after (D15). Nothing depends on it before then."""
-        reached = self._memory.trail.reached(self.keeper.standing)
+        reached = self._memory.trail.reached(self.keeper.standing, self._clock.monotonic_s())
         if reached in (None, self.keeper.standing.reached):
             return
         self._reached_at_s = self._clock.monotonic_s()

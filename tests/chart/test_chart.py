@@ -83,6 +83,7 @@ def test_the_configuration_goes_through_unchanged_but_for_the_admin_address(helm
     written = yaml.safe_load(of_kind(helm.render(scenario), "ConfigMap")["data"]["bridge.yaml"])
     given = _values(scenario)["config"]
     assert written.pop("admin") == given.pop("admin", {}) | {"host": "0.0.0.0", "port": 8080}
+    assert written.pop("ownership") == given.pop("ownership", "kafka")
     assert written == given
 
 
@@ -96,8 +97,8 @@ def test_a_changed_configuration_replaces_theservice_pod(helm: Helm) -> None:
 
 
 def test_one_process_alone_is_replaced_and_a_group_rolls(helm: Helm) -> None:
-    alone = of_kind(helm.render(MINIMAL), "Deployment")["spec"]
-    grouped = of_kind(helm.render(MINIMAL, ["config.ownership=null", "replicas=3"]), "Deployment")["spec"]
+    alone = of_kind(helm.render(MINIMAL, ['config.ownership="local"', "replicas=1"]), "Deployment")["spec"]
+    grouped = of_kind(helm.render(MINIMAL, ["replicas=3"]), "Deployment")["spec"]
     assert alone["strategy"] == {"type": "Recreate"}
     assert grouped["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
     assert grouped["replicas"] == 3
@@ -125,11 +126,11 @@ def test_the_pod_is_given_longer_than_the_service_takes_to_stop(helm: Helm, scen
         ('config.admin={"operate_token": "hunter2"}', "operate_token"),
         ('config.redis.url="redis://:hunter2@redis:6379/0"', "redis/url"),
         ('config.redis.password="hunter2"', "redis/password"),
-        ("replicas=2", "config.ownership"),
+        ('config.ownership="local"', "config.ownership"),
         ('config.stop_timeout="45s"', "terminationGracePeriodSeconds"),
         ('config.stop_timeout="1m"', "terminationGracePeriodSeconds"),
         ('serviceAccount={"create": false}', "serviceAccount.name"),
-        ('autoscaling={"enabled": true, "prometheus": "http://p:9090"}', "config.ownership"),
+        ('autoscaling={"enabled": true}', "autoscaling.prometheus"),
         ('strimzi={"enabled": true}', "strimzi.cluster"),
         ('networkPolicy={"from": []}', "networkPolicy/from"),
         ('topologySpread="Hard"', "topologySpread"),
@@ -148,7 +149,7 @@ def test_a_group_is_spread_and_disrupted_one_by_one(helm: Helm) -> None:
     assert [one["topologyKey"] for one in spread] == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
     assert {one["whenUnsatisfiable"] for one in spread} == {"DoNotSchedule"}
     assert of_kind(group, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
-    alone = helm.render(MINIMAL)
+    alone = helm.render(CHART / "ci" / "03-routes-values.yaml")
     assert "topologySpreadConstraints" not in service_pod(alone)
     assert "PodDisruptionBudget" not in {manifest["kind"] for manifest in alone}
 

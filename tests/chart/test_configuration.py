@@ -25,12 +25,7 @@ def _as_in_the_pod(manifests: list[Manifest], tmp_path: Path) -> tuple[Path, dic
     return file, {one["name"]: one.get("value", SECRET) for one in container.get("env", [])}
 
 
-def _is_taken(scenario: Path) -> bool:
-    """This release refuses to share triggers among replicas, with a sentence."""
-    return str(yaml.safe_load(scenario.read_text())["config"]["ownership"]) == "local"
-
-
-@pytest.mark.parametrize("scenario", [each for each in SCENARIOS if _is_taken(each)], ids=lambda path: path.stem)
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
 def test_the_service_reads_what_the_chart_wrote(helm: Helm, scenario: Path, tmp_path: Path) -> None:
     manifests = helm.render(scenario)
     settings = load_config(*_as_in_the_pod(manifests, tmp_path))
@@ -38,7 +33,7 @@ def test_the_service_reads_what_the_chart_wrote(helm: Helm, scenario: Path, tmp_
     pod = service_pod(manifests)
     assert settings.warnings == ()
     assert settings.deployment == given["deployment"]
-    assert settings.ownership.value == given["ownership"]
+    assert settings.ownership.value == given.get("ownership", "kafka")
     assert len(settings.triggers) == len(given["triggers"])
     assert (settings.admin.host, settings.admin.port) == ("0.0.0.0", pod["containers"][0]["ports"][0]["containerPort"])
     assert settings.stop_timeout_s < pod["terminationGracePeriodSeconds"]

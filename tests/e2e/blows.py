@@ -16,8 +16,10 @@ from tests.e2e.field import LATE_S, Field, identity
 from tests.history.events import Killed, LostMark, Outage, Part, Zombie
 from tests.neighbours.proxy import CLEAR, Proxy, Weather
 
-FAULTS = int(os.environ.get("BRIDGE_FAULTS", "24"))
+FAULTS = int(os.environ.get("BRIDGE_FAULTS", "14"))
 IS_LONG = FAULTS >= 100
+FROZEN_S_MAX = 7.0
+"""Some twice a session."""
 LINKS = {"platform": Part.PLATFORM, "kafka": Part.KAFKA, "redis": Part.REDIS}
 
 
@@ -50,20 +52,30 @@ def out(field: Field, part: Part) -> Iterator[None]:
 
 
 def kill_bridge(field: Field, dice: Random) -> None:
+    """With others at work it may stay dead for longer than its session lasts."""
     replica = dice.choice(field.replicas)
     replica.kill()
     field.seen.append(Killed(at_ms=now_ms(), who=Part.BRIDGE))
+    if field.is_shared:
+        time.sleep(dice.choice([0.0, dice.uniform(0.0, FROZEN_S_MAX)]))
     replica.start()
 
 
 def freeze_bridge(field: Field, dice: Random) -> None:
-    """Its requests time out while it sleeps."""
+    """Its requests time out while it sleeps. With others at work it may wake up behind a take-over."""
     life = dice.choice(field.replicas).life
     assert life is not None
     with out(field, Part.PLATFORM):
+        frozen_ms = now_ms()
         life.signal(signal.SIGSTOP)
-        time.sleep(dice.uniform(0.1, 2.5))
+        time.sleep(dice.uniform(0.1, FROZEN_S_MAX if field.is_shared else 2.5))
+        woken_ms = now_ms()
         life.signal(signal.SIGCONT)
+    if field.is_shared:
+        field.seen += [
+            Outage(at_ms=frozen_ms, until_ms=woken_ms, who=Part.BRIDGE),
+            Zombie(at_ms=woken_ms, until_ms=woken_ms + LATE_S * 1000, trigger=identity("least")),
+        ]
 
 
 def restart_bridge(field: Field, dice: Random) -> None:
@@ -191,7 +203,7 @@ def links() -> Iterator[Blow]:
 
 BLOWS = (
     Blow("kill bridge", 8, kill_bridge),
-    Blow("freeze bridge", 4, freeze_bridge),
+    Blow("freeze bridge", 8, freeze_bridge),
     Blow("restart bridge", 2, restart_bridge),
     Blow("freeze kafka", 4, freeze_kafka),
     Blow("kill kafka", 2, kill_kafka),
@@ -205,8 +217,7 @@ BLOWS = (
 
 def chosen(dice: Random, count: int) -> list[Blow]:
     """By weight, in an order of the seed's; each kind once before any comes twice, where there is room for it."""
-    once = list(BLOWS)
-    dice.shuffle(once)
+    once = sorted(BLOWS, key=lambda blow: dice.random() ** (1 / blow.weight), reverse=True)
     rest = dice.choices(BLOWS, [blow.weight for blow in BLOWS], k=max(0, count - len(once)))
     blows = [*once, *rest][:count]
     dice.shuffle(blows)

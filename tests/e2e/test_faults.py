@@ -18,7 +18,7 @@ from tests.e2e.platform import Platform
 pytestmark = pytest.mark.kafka_apache
 
 SEED = int(os.environ.get("BRIDGE_FAULTS_SEED", "20261122"))
-REPLICAS = int(os.environ.get("BRIDGE_FAULTS_REPLICAS", "1"))
+REPLICAS = int(os.environ.get("BRIDGE_FAULTS_REPLICAS", "3"))
 COMMENTS_EACH = 60
 PAGE_WITHIN_S = 1.0
 AT_WORK_S_MAX = 0.25

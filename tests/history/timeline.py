@@ -79,6 +79,8 @@ class Timeline:
         self._worked(event.worker)
         places = [self.place[each] for each in event.sequence_ids if each in self.place]
         rank = max(places) + 1 if places else self._rank_of(event.from_sequence_id)
+        if event.from_sequence_id not in self.place:
+            self._batches.setdefault(event.from_sequence_id, self._rank)
         if event.batch_id not in self.place:
             self._batches[event.batch_id] = self._rank if rank is None else rank
         for sequence_id in event.sequence_ids:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bridge.domain.delivery import Delivery, MarkKey
-from bridge.domain.model import SequenceId, TriggerName
+from bridge.domain.model import Batch, SequenceId, TriggerName
 from bridge.domain.standing import Reset, ResetPhase, Standing
 from tests.fakes.clock import FakeClock
 from tests.fakes.ledger import FakeLedger
@@ -19,6 +19,7 @@ from tests.fakes.source import BEGINNING, FakeSource
 from tests.fakes.transactions import State, TransactionalLog
 from tests.history.checker import judge
 from tests.history.events import (
+    Advanced,
     Event,
     Expectation,
     Expected,
@@ -89,6 +90,8 @@ class Outside:
     now_ms: float = 1_000.0
     numbers: int = 0
     _awake_ms: dict[int, float] = field(default_factory=dict)
+    _last_page: Batch | None = None
+    _last_page_began: SequenceId = BEGINNING
     _reset_ms: float = 0.0
     _reset_to: SequenceId = BEGINNING
 
@@ -127,6 +130,14 @@ class Outside:
             self.ledger.go_down()
             self.points.later(fault.points, "ledger", self._come_back)
         return fault
+
+    def served(self, page: Batch, position: SequenceId) -> None:
+        """The page before once more is as if an old advance had moved the position back to where that page began."""
+        if page is self._last_page:
+            begun = self._last_page_began
+            self.events.append(Advanced(at_ms=self.tick(), trigger=REF.identity, sequence_id=begun, is_late=True))
+        else:
+            self._last_page, self._last_page_began = page, position
 
     def mark_lost(self) -> None:
         self.events.append(LostMark(at_ms=self.tick(), trigger=REF.identity))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -34,6 +35,7 @@ class Platform:
             self.outside.source.repeat_page()
         before = self.outside.source.position(trigger)
         page = await self.outside.source.fetch(trigger, size)
+        self.outside.served(page, before)
         self._page = frozenset(result.sequence_id for result in page.results)
         self.outside.events.append(
             Fetched(
@@ -237,10 +239,15 @@ class Marks:
             self.outside.breaches.append("I2: marks what was not acked")
         fault = await self.outside.at(self.process, "mark")
         if fault is not None and fault.is_late:
-            self.outside.points.later(fault.points, "mark", lambda: self.outside.ledger.mark(trigger, marks))
+            self.outside.points.later(fault.points, "mark", lambda: self._land(trigger, marks))
             raise Retry("the answer is late", code="ledger_timeout")
         await self.outside.ledger.mark(trigger, marks)
         await self.outside.at(self.process, "kept")
+
+    async def _land(self, trigger: TriggerRef, marks: Sequence[MarkKey]) -> None:
+        """A ledger that is out by then never gets it."""
+        with suppress(Retry):
+            await self.outside.ledger.mark(trigger, marks)
 
 
 def _generation(delivery: Delivery) -> str:

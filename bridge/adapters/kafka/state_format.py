@@ -96,6 +96,7 @@ class ReachedRecord(msgspec.Struct, frozen=True):
     version: int = VERSION
     high: datetime | None = None
     firsts: tuple[str, ...] = ()
+    late_from: datetime | msgspec.UnsetType = msgspec.UNSET
     writer: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -336,6 +337,7 @@ def _spelled_reached(reached: Reached, writer: str) -> ReachedRecord:
         place=BookmarkRecord(batch_id=reached.place.batch_id, last=reached.place.last, last_at=reached.place.last_at),
         high=reached.high,
         firsts=reached.firsts,
+        late_from=reached.late_from or msgspec.UNSET,
         writer=writer or msgspec.UNSET,
     )
 
@@ -352,6 +354,7 @@ def _read_reached(record: ReachedRecord) -> Reached:
         place=place,
         high=record.high,
         firsts=tuple(map(SequenceId, record.firsts)),
+        late_from=record.late_from or None,
     )
 
 

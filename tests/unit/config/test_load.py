@@ -18,7 +18,7 @@ from bridge.app.config.document import FILE_BYTES_MAX, Reader, opened
 from bridge.app.config.load import load_offline
 from bridge.app.config.mistakes import ConfigError, Severity
 from bridge.app.config.settings import Ownership, Settings
-from bridge.domain.plan import DeadLetter, DeliveryMode, KeyFrom, KeyKind, OnLedgerOutage
+from bridge.domain.plan import DeadLetter, DeliveryMode, KeyFrom, KeyKind, OnForeignReset, OnLedgerOutage
 from bridge.domain.rules import (
     AllOf,
     Always,
@@ -131,6 +131,7 @@ defaults:
   unmatched: {topic: rest}
   dead_letter: {topic: dead, stop_when_share_over: 0.25}
   on_ledger_outage: publish
+  on_foreign_reset: skip
   record_bytes_max: 5000
 triggers:
   - project: p
@@ -146,6 +147,7 @@ triggers:
     unmatched: drop
     batch_size: 8
     poll_interval: 1s
+    on_foreign_reset: replay
     routes: [{name: r, topic: t, when: {label: [A, "B > C"]}}]
 """,
         KEY="k3y",
@@ -174,6 +176,7 @@ triggers:
     assert (one.name, one.batch_size, one.key.kind, one.rules.mode) == ("one", 7, KeyKind.NONE, MatchMode.FIRST)
     assert (one.unmatched_topic, one.dead_letter) == ("rest", DeadLetter(topic="dead", stop_when_share_over=0.25))
     assert (one.on_ledger_outage, one.record_bytes_max) == (OnLedgerOutage.PUBLISH, 5000)
+    assert (one.on_foreign_reset, two.on_foreign_reset) == (OnForeignReset.SKIP, OnForeignReset.REPLAY)
     number = UserPropertyHolds(name="number:n", minimum=1, maximum=2)
     assert one.rules.routes[0].when == AnyOf((Always(), number))
     assert (two.batch_size, two.poll_interval_s, two.rules.mode, two.unmatched_topic) == (8, 1, MatchMode.ALL, None)

@@ -125,14 +125,14 @@ def test_an_old_upload_among_new_ones_does_not_lower_what_was_reached() -> None:
 def test_what_is_remembered_is_bounded() -> None:
     trail = a_trail(*(page(3 * number, 3 * number + 2) for number in range(BOUNDARIES_MAX + 50)))
     assert len(trail.firsts) == len(trail.lasts) == BOUNDARIES_MAX
-    reached = trail.reached(Standing(trigger="a/b/c"))
+    reached = trail.reached(Standing(trigger="a/b/c"), 0.0)
     assert reached is not None
     assert (len(reached.firsts), reached.firsts[-1]) == (32, f"seq-{3 * (BOUNDARIES_MAX + 49)}")
 
 
 def test_what_was_reached_is_known_to_the_next_process_and_void_after_a_reset() -> None:
     standing = Standing(trigger="a/b/c")
-    reached = TRAIL.reached(standing)
+    reached = TRAIL.reached(standing, 0.0)
     known = trail_of(replace(standing, reached=reached), 5.0)
     assert is_behind(page(14, 16), known)
     assert is_behind(page(1, 3), known)
@@ -143,10 +143,23 @@ def test_what_was_reached_is_known_to_the_next_process_and_void_after_a_reset() 
 
 def test_a_name_that_is_given_to_another_trigger_brings_over_the_pause_and_the_generation_and_nothing_else() -> None:
     reset = Reset(id="r1", to_comment_created_at=NOON, requested_at=NOON, requested_by="operate")
-    reached = TRAIL.reached(Standing(trigger="a/b/c"))
+    reached = TRAIL.reached(Standing(trigger="a/b/c"), 0.0)
     before = Standing(trigger="a/b/c", generation=Generation(3), reached=reached).with_reset(reset)
     after = before.bound_to("a/b/other", NOON)
     assert (after.generation, after.reached, after.open_reset) == (3, None, None)
     assert (after.resets[0].phase, after.resets[0].error) == (ResetPhase.FAILED, "its name was given to a/b/other")
     assert before.bound_to("a/b/c", NOON) == before
     assert replace(before, trigger="").bound_to("a/b/c", NOON) == before, "written by a release that knew no identity"
+
+
+def test_where_an_old_advance_may_lead_goes_with_the_trigger_from_owner_to_owner() -> None:
+    """The second owner's batches end elsewhere than those of the first, and the third knows of neither's (D15)."""
+    second = trail_of(Standing(), now_s=0.0)
+    second.advanced(page(11, 30), bookmark_after(page(11, 30), None))
+    third = trail_of(Standing(reached=second.reached(Standing(), now_s=20.0)), now_s=50.0)
+    check_is_ahead(page(18, 33), third, now_s=51.0)
+    with pytest.raises(MovedBack):
+        check_is_ahead(page(9, 33), third, now_s=51.0)
+    after_long = trail_of(Standing(reached=second.reached(Standing(), now_s=LATE_S)), now_s=50.0)
+    with pytest.raises(MovedBack):
+        check_is_ahead(page(18, 33), after_long, now_s=51.0)
