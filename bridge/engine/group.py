@@ -25,6 +25,9 @@ from bridge.signals import Signals
 HOLD_S_MAX = 10.0
 """How long the group may have to wait for a pass in flight: well within the time it waits for a member."""
 
+LEAVE_S_MAX = 25.0
+"""The same for a process that stops: others may be waiting for it."""
+
 IsMine = Callable[[TriggerName], bool]
 
 
@@ -61,6 +64,7 @@ class Member:
         self._hold_s = min(HOLD_S_MAX, stop_timeout_s)
         self._crew = Crew(neighbours, store, signals, random, Tie(sure_s=membership.sure_s, advance_s=advance_s))
         self._is_mine: IsMine | None = None
+        self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
         self._over = asyncio.Event()
@@ -83,6 +87,7 @@ class Member:
     async def run(self, plans: Sequence[TriggerPlan], stop: asyncio.Event) -> None:
         """Until `stop`; then the passes in flight end, within a bound, and the seat is left."""
         self.plans = {plan.name: plan for plan in plans}
+        self._stop = stop
         reporter = Reporter(self.statuses, self._bulletin, self._clock, self._signals, self.name)
         try:
             await self._again_and_again(self._see_all, stop, "state_not_loaded")
@@ -111,7 +116,14 @@ class Member:
         self._is_mine = None
         self._settled = asyncio.Event()
         self._over.set()
-        await asyncio.gather(self._crew.park(self._hold_s), self._end_obeying())
+        await asyncio.gather(self._stop_work(), self._end_obeying())
+
+    async def _stop_work(self) -> None:
+        """For good where the process stops: then what is left to be marked is worth waiting for."""
+        if self._stop.is_set():
+            await self._crew.end(list(self._crew.workers), min(LEAVE_S_MAX, self._stop_timeout_s))
+        else:
+            await self._crew.park(self._hold_s)
 
     def assigned(self, is_mine: IsMine) -> None:
         """As the port says. Heartbeats wait for this to return, so the taking over is done beside it."""

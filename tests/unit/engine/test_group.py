@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.domain.commands import Command, Verb
+from bridge.domain.delivery import MarkKey
 from bridge.domain.errors import Retry
 from bridge.domain.model import Generation, TriggerName, TriggerRef
 from bridge.domain.settle import Settled
@@ -35,10 +36,16 @@ class Replica:
     group: FakeMembership
     member: Member
     desk: GroupDesk
+    stopping: asyncio.Event
+    running: asyncio.Task[None]
 
     @property
     def name(self) -> TriggerName:
         return self.world.plan.name
+
+    async def stop(self) -> None:
+        self.stopping.set()
+        await self.running
 
     async def own(self, *names: str) -> None:
         self.group.assign(*(names or (self.name,)))
@@ -69,7 +76,7 @@ async def a_replica(world: World | None = None, shared: Shared | None = None) ->
     running = asyncio.create_task(member.run([world.plan], stop))
     try:
         await world.until(lambda: group.seat is not None)
-        yield Replica(world, shared, bulletin, group, member, desk)
+        yield Replica(world, shared, bulletin, group, member, desk, stop, running)
     finally:
         stop.set()
         await running
@@ -133,6 +140,29 @@ async def test_a_pass_that_does_not_end_is_cut_off_within_the_bound() -> None:
         world.log.hangs = False
         await replica.own()
         await world.until(lambda: world.pending == 0)
+
+
+async def test_a_process_that_stops_marks_what_it_could_not_mark_before_it_leaves() -> None:
+    """I5: its memory goes with it."""
+    world = World()
+    async with a_replica(world) as replica:
+        await replica.own()
+        mark, is_out = world.ledger.mark, [True]
+
+        async def out_at_first(trigger: TriggerRef, marks: Sequence[MarkKey]) -> None:
+            if is_out:
+                raise Retry("no redis", code="ledger_unavailable")
+            await mark(trigger, marks)
+
+        world.ledger.mark = out_at_first  # type: ignore[method-assign]
+        world.upload(3)
+        await world.until(lambda: len(world.log.records) == 3)
+        stopping = asyncio.create_task(replica.stop())
+        await world.clock.sleep(HOLD_S_MAX + 5.0)
+        is_out.clear()
+        await stopping
+    marks = [record.mark for record in world.log.records]
+    assert await world.ledger.marked(world.plan.ref, marks) == set(marks)
 
 
 async def test_a_fetch_is_cut_off_at_once_since_nothing_hangs_on_it() -> None:
