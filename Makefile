@@ -56,7 +56,7 @@ bench: .venv/.installed ## the service beside the ceiling, other loops and peers
 	BRIDGE_TEST_NEIGHBOURS=$$kind $(BIN)/python -m tests.bench.carry_bench $(ARGS) || failed=$$?
 	for each in $$(cd tests/bench && ls *_bench.py | grep -v carry_bench); do
 	  echo "$$each"
-	  BRIDGE_TEST_NEIGHBOURS=$$kind $(BIN)/python -m tests.bench.$${each%.py}
+	  BRIDGE_TEST_NEIGHBOURS=$$kind $(BIN)/python -m tests.bench.$${each%.py} || failed=$$?
 	done
 	exit $$failed
 

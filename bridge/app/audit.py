@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,14 +12,17 @@ from bridge.adapters.kafka.scan import Scanner, Stretch, scanning
 from bridge.adapters.kafka.state_scan import Evidence, evidence
 from bridge.adapters.kafka.state_topic import state_topic
 from bridge.adapters.redis_ledger.ledger import RedisLedger
+from bridge.app.audit_platform import Reading, asking
 from bridge.app.config.settings import Settings
 from bridge.app.repair import Repair
 from bridge.domain.audit import Auditor
 from bridge.domain.audit_report import Audited
+from bridge.domain.owed import Carried
 from bridge.domain.plan import TriggerPlan
 from bridge.domain.record import DEAD_LETTER_ROUTE, UNMATCHED_ROUTE
 from bridge.domain.standing import Standing
 from bridge.domain.tenures import Promise, Window, hold_against
+from bridge.domain.topic_record import TopicRecord
 
 MARGIN_MS = 60_000
 """The sender's clock and the broker's, which may each have dated a record, may differ by so much."""
@@ -31,7 +35,8 @@ Told = Callable[[int, int], None]
 class AuditWish:
     """What to look at: all triggers where none is named, the whole of the topics where there is no `since`.
 
-    `topics` are read beside those that the configuration names and those that replays were sent to.
+    `topics` are read beside those that the configuration names and those that replays were sent to. With `platform`
+    the comments that the platform has are held against what was read.
     """
 
     topics: frozenset[str] = frozenset()
@@ -39,6 +44,7 @@ class AuditWish:
     since: datetime | None = None
     until: datetime | None = None
     repair: bool = False
+    platform: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,15 +87,22 @@ async def audit(settings: Settings, wish: AuditWish, told: Told) -> AuditOutcome
     """
     plans = [plan for plan in settings.triggers if not wish.triggers or plan.name in wish.triggers]
     clock = SystemClock()
-    async with scanning(settings.kafka, clock) as scanner, RedisLedger(settings.redis) as ledger:
+    async with AsyncExitStack() as opened:
+        scanner = await opened.enter_async_context(scanning(settings.kafka, clock))
+        ledger = await opened.enter_async_context(RedisLedger(settings.redis))
         before = await evidence(scanner, state_topic(settings.deployment))
         generations = generations_of(plans, before)
         repair = Repair(plans, generations, ledger, clock.now(), settings.redis.key_ttl_s) if wish.repair else None
-        reading = _Reading(plans, generations, repair)
         replays = replays_of(plans, before)
+        asked = None
+        if wish.platform:
+            asked = await opened.enter_async_context(asking(settings.platform, plans, clock))
+            await asked.look(before.standings)
+        reading = _Reading(plans, generations, repair, Carried(replays) if asked else None)
         wanted = wish.topics.union(*(plan.topics for plan in [*plans, *replays.values()]))
         topics, missing = await scanner.there(wanted)
-        await reading.read(scanner, await scanner.stretches(topics, since=wish.since, until=wish.until), told)
+        stretches = await scanner.stretches(topics, since=wish.since, until=wish.until)
+        await reading.read(scanner, stretches, told)
         after = await evidence(scanner, state_topic(settings.deployment))
         window = Window(
             since_ms=reading.whole_since_ms,
@@ -100,6 +113,12 @@ async def audit(settings: Settings, wish: AuditWish, told: Told) -> AuditOutcome
         gone = {generation for generation, plan in replays.items() if plan.topics.intersection(missing)}
         routes = {plan.ref.identity: routes_of(plan) for plan in plans}
         hold_against(reading.auditor, _of(plans, before, gone), _of(plans, after, gone), window, routes)
+        if asked and reading.carried:
+            if wish.until:
+                await reading.read_late(scanner, await scanner.stretches(topics, since=wish.until))
+            read = reading.as_read(reading.carried, stretches, {*missing, *(topic for topic, _ in scanner.hidden)})
+            for identity, found in (await asked.findings(read, before.standings, wish, told)).items():
+                reading.auditor.of(identity, generations[identity]).platform = found
         return AuditOutcome(
             audited=reading.auditor.findings(),
             topics=topics,
@@ -146,9 +165,17 @@ def _of(plans: Collection[TriggerPlan], found: Evidence, gone: Collection[tuple[
 
 
 class _Reading:
-    def __init__(self, plans: Collection[TriggerPlan], generations: Mapping[str, int], repair: Repair | None) -> None:
+    def __init__(
+        self,
+        plans: Collection[TriggerPlan],
+        generations: Mapping[str, int],
+        repair: Repair | None,
+        carried: Carried | None,
+    ) -> None:
         self._names = {plan.ref.identity: str(plan.name) for plan in plans}
         self._repair = repair
+        self.carried = carried
+        self.first_ms: dict[tuple[str, int], int] = {}
         self.auditor = Auditor(self._names, generations)
         self.others = 0
         self.whole_since_ms = 0
@@ -157,19 +184,36 @@ class _Reading:
     async def read(self, scanner: Scanner, stretches: Sequence[Stretch], told: Told) -> None:
         done, whole = 0, sum(stretch.length for stretch in stretches)
         for stretch in stretches:
-            is_first = True
             async for records in scanner.records(stretch):
-                if is_first and records and stretch.start > 0:
-                    self.whole_since_ms = max(self.whole_since_ms, records[0].written_ms + MARGIN_MS)
-                is_first = is_first and not records
-                ours = [record for record in records if record.trigger in self._names]
-                self.others += len(records) - len(ours)
-                self.auditor.take(ours)
-                if self._repair:
-                    await self._repair.take(ours)
                 if records:
+                    await self._take(stretch, records)
                     told(done + records[-1].place.offset + 1 - stretch.start, whole)
             done += stretch.length
             told(done, whole)
         if self._repair:
             await self._repair.finish()
+
+    async def _take(self, stretch: Stretch, records: Sequence[TopicRecord]) -> None:
+        place = (stretch.topic, stretch.partition)
+        if place not in self.first_ms:
+            self.first_ms[place] = records[0].written_ms
+            if stretch.start > 0:
+                self.whole_since_ms = max(self.whole_since_ms, records[0].written_ms + MARGIN_MS)
+        ours = [record for record in records if record.trigger in self._names]
+        self.others += len(records) - len(ours)
+        self.auditor.take(ours)
+        if self._repair:
+            await self._repair.take(ours)
+        if self.carried:
+            self.carried.take(ours)
+
+    def as_read(self, carried: Carried, stretches: Sequence[Stretch], unread: Collection[str]) -> Reading:
+        """For the platform's comments to be held against."""
+        return Reading(carried=carried, stretches=stretches, first_ms=self.first_ms, unread=unread)
+
+    async def read_late(self, scanner: Scanner, stretches: Sequence[Stretch]) -> None:
+        """Only whose records these are: what was uploaded in the time asked for may have been carried after it."""
+        for stretch in stretches:
+            async for records in scanner.records(stretch):
+                if self.carried:
+                    self.carried.take(record for record in records if record.trigger in self._names)

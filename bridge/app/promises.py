@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Protocol, TypeVar
 
 from bridge.adapters.clock import SystemClock
+from bridge.adapters.kafka.group_promises import group_findings
 from bridge.adapters.kafka.promises import findings as kafka_findings
 from bridge.adapters.kafka.state_topic import state_topic
 from bridge.adapters.kafka.topic_promises import Needs
 from bridge.adapters.kafka.transactions import transactional_id
 from bridge.adapters.platform.client import PlatformClient
 from bridge.adapters.redis_ledger.ledger import RedisLedger
-from bridge.app.config.settings import Settings
+from bridge.app.config.settings import Ownership, Settings
 from bridge.app.ledger_use import LedgerUse
 from bridge.domain.backoff import backoff_s
 from bridge.domain.errors import BridgeError, Fatal
@@ -102,7 +103,9 @@ def advice(finding: Finding) -> str:
 async def of_kafka(settings: Settings) -> Sequence[Finding]:
     """What the cluster does not keep. Raises Retry, Blocked or Fatal where it cannot be asked."""
     triggers = settings.triggers
-    return await kafka_findings(
+    shared = settings.ownership is Ownership.KAFKA
+    of_group = await group_findings(settings.kafka, settings.deployment) if shared else []
+    of_topics = await kafka_findings(
         settings.kafka,
         frozenset().union(*(plan.topics for plan in triggers)),
         Needs(
@@ -116,6 +119,7 @@ async def of_kafka(settings: Settings) -> Sequence[Finding]:
             if plan.delivery is DeliveryMode.EXACTLY_ONCE
         ],
     )
+    return [*of_topics, *of_group]
 
 
 async def check_online(settings: Settings) -> tuple[list[str], list[str]]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from bridge.domain.owed import PlatformFound
+
 SAMPLES_MAX = 20
 
 
@@ -54,7 +56,8 @@ class Audited:
     `lost` is None where nothing that was read can tell. `complete_up_to` is a batch id of the platform, from the last
     position record; `newest_created_at` the youngest upload time among the records. `keys_moved` are keys found in
     several partitions of a topic: across those there is no order to judge. Of `unread_routes` nothing is known:
-    position records speak of them, and no topic that was read has any.
+    position records speak of them, and no topic that was read has any. `platform` is None where it was not asked and
+    for all generations but the current one: a comment that any generation carried is not lost.
     """
 
     trigger: str
@@ -81,6 +84,7 @@ class Audited:
     newest_created_at: str = ""
     newest_created_us: int = -1
     samples: list[Fault] = field(default_factory=list)
+    platform: PlatformFound | None = None
 
     @property
     def routes(self) -> frozenset[str]:
@@ -95,7 +99,8 @@ class Audited:
     @property
     def is_fine(self) -> bool:
         """Nothing is lost, twice without a cause, or out of order."""
-        return not (self.lost or self.unaccounted or self.unexcused or self.out_of_order or self.old_generation)
+        faults = self.lost or self.unaccounted or self.unexcused or self.out_of_order or self.old_generation
+        return not (faults or (self.platform and self.platform.lost))
 
     def note(self, fault: Fault) -> None:
         """Keep it as a sample while there is room; counting is the caller's."""
@@ -130,6 +135,7 @@ class Audited:
             "position_records": self.positions,
             "complete_up_to": self.complete_up_to or None,
             "newest_created_at": self.newest_created_at or None,
+            **({"platform": self.platform.as_json()} if self.platform else {}),
             "samples": [
                 {"kind": each.kind.value, "where": each.where, "detail": each.detail, "ce_id": each.ce_id}
                 for each in self.samples

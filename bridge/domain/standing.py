@@ -50,18 +50,30 @@ class Bookmark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Upload times between which an old move of the position may lead until then: what its owner's batch can hold."""
+
+    first: datetime
+    last: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
     """How far a trigger had surely been advanced, written down now and then: whatever comes from before it comes again.
 
-    `trigger` is its identity on the platform, `high` the latest upload time advanced past, `firsts` begin the last
-    batches.
+    `trigger` is its identity on the platform, `place` None before anything was advanced past, `high` the latest upload
+    time advanced past, `firsts` begin the last batches. `is_at_work`: whoever wrote it has not ended in peace since,
+    and may leave an advance under way; `spans` say so of owners before.
     """
 
     trigger: str
     generation: Generation
-    place: Bookmark
+    place: Bookmark | None = None
     high: datetime | None = None
     firsts: tuple[SequenceId, ...] = ()
+    spans: tuple[Span, ...] = ()
+    is_at_work: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

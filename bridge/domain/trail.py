@@ -6,26 +6,33 @@ no proof, since such a comment may come with its first one; only a page full of 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from bridge.domain.errors import Retry
 from bridge.domain.instant import parse_instant
-from bridge.domain.model import Batch, SequenceId, created_at
+from bridge.domain.model import Batch, SequenceId, Undecodable, created_at
 from bridge.domain.position import platform_ids
-from bridge.domain.standing import NONE_SEEN, REACHED_FIRSTS_MAX, Bookmark, Reached, Standing
+from bridge.domain.standing import NONE_SEEN, REACHED_FIRSTS_MAX, Bookmark, Reached, Span, Standing
 
 LATE_S = 300.0
 """How long after a move of the position without an answer, or after a take-over, an old one may still arrive."""
 
-LATE_RESULTS_MAX = 2 * 1024
-"""Such a move leads at most two batches behind where the worker stood then: results that are remembered one by one."""
+SPANS_MAX = 8
+"""Earlier owners that may have left a move, kept for as long as it may arrive."""
 
 BOUNDARIES_MAX = 256
 """Batches remembered, some 20 kB a trigger; what lies further back is known by its upload times."""
 
-PROBE_SIZE = 1024
-"""The platform's largest page: what is moved back by less shows an id that is known."""
+UNANSWERED_MAX = 4
+"""The same batch is mostly tried again, and is the same batch."""
+
+BATCH_SIZE_MAX = 1024
+"""The platform's largest page."""
+
+PROBE_SIZE = BATCH_SIZE_MAX
+"""What is moved back by less shows an id that is known."""
 
 
 class MovedBack(Retry):
@@ -38,22 +45,81 @@ class Trail:
 
     `firsts` and `lasts` are the first and last results of its batches, `high` the latest upload time in them, `place`
     the last position. Until `doubt_until_s` (monotonic) an old move may arrive, and lead to one of the results in
-    `late`. `cleared` begins a page that was looked into and found to be new.
+    `late`; `spans` say so of earlier owners, by upload times. `cleared` begins a page that was looked into and found to
+    be new. `has_moved`: by this worker. `is_catching_up`: pages are swallowed from where an old move led.
     """
 
     firsts: dict[SequenceId, None] = field(default_factory=dict)
     lasts: dict[SequenceId, None] = field(default_factory=dict)
     high: datetime | None = None
     place: Bookmark | None = None
+    spans: tuple[Span, ...] = ()
     late: dict[SequenceId, None] = field(default_factory=dict)
     doubt_until_s: float = float("-inf")
-    _late_room: int = 0
     cleared: SequenceId = NONE_SEEN
+    has_moved: bool = False
+    is_catching_up: bool = False
+    _late_room: int = 0
+    _late_at: tuple[datetime, ...] = ()
+    _unanswered: deque[Batch] = field(default_factory=lambda: deque(maxlen=UNANSWERED_MAX))
 
     def advanced(self, batch: Batch, place: Bookmark) -> None:
-        """The platform has answered an advance past this batch."""
-        self.place = place
+        """The platform has answered an advance past this batch, or nothing lay behind the last one."""
+        before = self.place
+        # An empty page says where the trigger stands and not what lies before it.
+        self.place = replace(place, last=before.last, last_at=before.last_at) if before and not place.last else place
+        self.has_moved = self.has_moved or bool(batch.results)
+        self.is_catching_up = self.is_catching_up and bool(batch.results or batch.filtered)
         self.cleared = NONE_SEEN
+        for behind in (*self._unanswered, batch):
+            self._record(behind)
+        self._unanswered.clear()
+
+    def unanswered(self, batch: Batch, now_s: float) -> None:
+        """An advance past this batch went out; it is past for sure once a later one is answered."""
+        self._unanswered.append(batch)
+        self.doubt(now_s, 2 * batch.size_asked)
+
+    def doubt(self, now_s: float, results: int) -> None:
+        """A move of the position went out and was not answered, or may have been left by whoever was here before.
+
+        It leads to at most so many results behind where the trigger stands now, and not before it.
+        """
+        if now_s >= self.doubt_until_s:
+            self.late.clear()
+            self._late_at = ()
+        self.doubt_until_s = now_s + LATE_S
+        self._late_room = results + 1
+
+    def is_excused(self, page: Batch, now_s: float, now: datetime) -> bool:
+        """It was looked into; or it starts where an old move of ours may lead, or with a batch that may still wait."""
+        first = _first_id(page)
+        is_late = now_s < self.doubt_until_s and first in self.late
+        may_wait = any(first in platform_ids(batch) for batch in self._unanswered)
+        # From where an old move led, page follows page until something new comes.
+        self.is_catching_up = self.is_catching_up or is_late or self._is_in_span(page, now)
+        return first in (NONE_SEEN, self.cleared) or may_wait or self.is_catching_up
+
+    def reached(self, standing: Standing, now_s: float, now: datetime, *, is_at_work: bool) -> Reached:
+        """To be written down. Unless an old move may still arrive, one who stops work leaves nothing under way."""
+        doubt_s = self.doubt_until_s - now_s
+        spans = [span for span in self.spans if span.until > now]
+        if doubt_s > 0 and self._late_at:
+            first, last = min(self._late_at), max(self._late_at)
+            # Whole seconds from the start of the doubt, or every writing down would say another instant.
+            until = (now + timedelta(seconds=doubt_s)).replace(microsecond=0)
+            spans.append(Span(first=first, last=last, until=until))
+        return Reached(
+            trigger=standing.trigger,
+            generation=standing.generation,
+            place=self.place,
+            high=self.high,
+            firsts=tuple(self.firsts)[-REACHED_FIRSTS_MAX:],
+            spans=tuple(spans[-SPANS_MAX:]),
+            is_at_work=is_at_work or doubt_s > 0,
+        )
+
+    def _record(self, batch: Batch) -> None:
         ids = [each for each in platform_ids(batch) if each]
         if not ids:
             return
@@ -61,62 +127,64 @@ class Trail:
             known[sequence_id] = None
             if len(known) > BOUNDARIES_MAX:
                 del known[next(iter(known))]
-        recorded = ids[: self._late_room]
-        self._late_room -= len(recorded)
-        self.late.update(dict.fromkeys(recorded))
+        if self._late_room > 0:
+            self._record_late(batch)
         latest = parse_instant(created_at(batch.results[-1]))
         self.high = max(filter(None, (self.high, latest)), default=None)
 
-    def doubt(self, now_s: float) -> None:
-        """A move of the position went out and was not answered, or may have been left by whoever was here before.
+    def _record_late(self, batch: Batch) -> None:
+        results = [each for each in batch.results if not isinstance(each, Undecodable)][: self._late_room]
+        self._late_room -= len(results)
+        self.late.update((each.sequence_id, None) for each in results)
+        instants = filter(None, (parse_instant(created_at(each)) for each in results))
+        self._late_at = tuple(sorted({*self._late_at, *instants}))
 
-        It leads no further back than to where the trigger stands now.
-        """
-        if now_s >= self.doubt_until_s:
-            self.late.clear()
-        self.doubt_until_s = now_s + LATE_S
-        self._late_room = LATE_RESULTS_MAX
-
-    def is_late(self, page: Batch, now_s: float) -> bool:
-        """The page starts where an old move of this trigger's own workers may lead."""
-        return now_s < self.doubt_until_s and _first_id(page) in self.late
-
-    def reached(self, standing: Standing) -> Reached | None:
-        """To be written down; None before anything was advanced past."""
-        if self.place is None:
-            return None
-        firsts = tuple(self.firsts)[-REACHED_FIRSTS_MAX:]
-        return Reached(
-            trigger=standing.trigger,
-            generation=standing.generation,
-            place=self.place,
-            high=self.high,
-            firsts=firsts,
-        )
+    def _is_in_span(self, page: Batch, now: datetime) -> bool:
+        spans = [span for span in self.spans if span.until > now]
+        first = next((each for each in page.results if not isinstance(each, Undecodable)), None)
+        instant = parse_instant(created_at(first)) if spans and first else None
+        return instant is not None and any(span.first <= instant <= span.last for span in spans)
 
 
-def trail_of(standing: Standing, now_s: float) -> Trail:
-    """What a new worker knows of its predecessors, the last of which may have left an advance under way."""
+def trail_of(standing: Standing, now_s: float, batch_size: int) -> Trail:
+    """What a new worker knows of its predecessors, the last of which may have died with a batch under way."""
     reached = standing.reached
     trail = Trail()
-    trail.doubt(now_s)
-    if reached is not None and reached.generation == standing.generation:
+    if reached is None:
+        return trail
+    if reached.is_at_work:
+        trail.doubt(now_s, batch_size)
+    if reached.generation == standing.generation:
         trail.firsts = dict.fromkeys(reached.firsts)
-        trail.lasts = {reached.place.last: None} if reached.place.last else {}
-        trail.high, trail.place = reached.high, reached.place
+        trail.lasts = {reached.place.last: None} if reached.place and reached.place.last else {}
+        trail.high, trail.place, trail.spans = reached.high, reached.place, reached.spans
     return trail
 
 
-def check_is_ahead(page: Batch, trail: Trail, now_s: float) -> None:
+def at_work(standing: Standing) -> Standing:
+    """Before the first pass: from now on an advance may be under way when the process dies."""
+    reached = standing.reached or Reached(trigger=standing.trigger, generation=standing.generation)
+    return replace(standing, reached=replace(reached, is_at_work=True))
+
+
+def check_is_ahead(page: Batch, trail: Trail, now_s: float, now: datetime) -> None:
     """Raises MovedBack for a page that looks as if it lay before what was advanced past.
 
     Not for what an old move of this trigger's own workers leads to: that is swallowed by the marks or the position
     record, never replayed.
     """
-    if _first_id(page) in (NONE_SEEN, trail.cleared) or trail.is_late(page, now_s):
-        return
-    if is_behind(page, trail):
+    if is_behind(page, trail) and not trail.is_excused(page, now_s, now):
         raise MovedBack("the platform gives results that were advanced past", code="position_moved_back")
+
+
+def check_is_not_done(page: Batch, trail: Trail, now_s: float, now: datetime) -> None:
+    """The same for a page all of which is published already, where another reason for that is not known.
+
+    A batch that was advanced past by a process that died before it could tell is known by nothing else. One that it
+    left published and not advanced past is the first page of the next.
+    """
+    if trail.has_moved and not trail.is_excused(page, now_s, now):
+        raise MovedBack("the platform gives results that are published already", code="position_moved_back")
 
 
 def is_behind(page: Batch, trail: Trail) -> bool:

@@ -13,7 +13,7 @@ from bridge.domain.plan import TriggerPlan
 from bridge.domain.position import Position, committed_part, in_force, position_after
 from bridge.domain.settle import Held, settle
 from bridge.domain.standing import Reset
-from bridge.domain.trail import check_is_ahead
+from bridge.domain.trail import check_is_ahead, check_is_not_done
 from bridge.domain.window import Cut, cut
 from bridge.engine.cycle import Carried, Memory, Neighbours, Pass, Tenure, concluded, remember, watched_for_poison
 from bridge.signals import Signals
@@ -44,10 +44,13 @@ async def run_atomic_cycle(
     began_s = neighbours.clock.monotonic_s()
     with signals.cycle(plan.name) as traceparent:
         whole = await owned_page(plan, generation, memory, neighbours, signals)
-        check_is_ahead(whole, memory.trail, began_s)
+        check_is_ahead(whole, memory.trail, began_s, neighbours.clock.now())
         page = cut(whole, window)
         position = memory.tenure.position if memory.tenure else None
         committed = committed_part(page.batch, position)
+        if committed is not None:
+            check_is_not_done(whole, memory.trail, began_s, neighbours.clock.now())
+        memory.trail.is_catching_up = memory.trail.is_catching_up and committed is not None
         batch = committed or page.batch
 
         with signals.step(plan.name, "decide"):

@@ -88,17 +88,20 @@ class Crew:
         """The same for these, which go for good."""
         late = await self._stop(names, within_s, for_good=True)
         for name in names:
-            await self._hands.pop(name).worker.leave()
+            # Two that end the same one at the same time both wait for its pass; the first takes it away.
+            hand = self._hands.pop(name, None)
+            if hand is not None:
+                await hand.worker.leave()
         return late
 
     async def _stop(
         self, names: Collection[TriggerName], within_s: float, *, for_good: bool = False
     ) -> Sequence[TriggerName]:
-        working = ((name, self._hands[name].task) for name in names)
-        stopping = {name: task for name, task in working if task is not None}
-        for name in stopping:
-            self._hands[name].worker.stop(for_good=for_good)
-            self._hands[name].guard.leave()
+        hands = {name: hand for name in names if (hand := self._hands.get(name)) is not None and hand.task is not None}
+        stopping = {name: hand.task for name, hand in hands.items() if hand.task is not None}
+        for hand in hands.values():
+            hand.worker.stop(for_good=for_good)
+            hand.guard.leave()
         if not stopping:
             return []
         tasks = set(stopping.values())
@@ -107,8 +110,9 @@ class Crew:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for name in stopping:
-            self._hands[name].task = None
+        # Not by their names: a configuration without one of them may have taken it away meanwhile.
+        for hand in hands.values():
+            hand.task = None
         if late:
             self._signals.service_failed("stop_timeout", cut_off=late)
         return late

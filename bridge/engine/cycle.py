@@ -15,7 +15,7 @@ from bridge.domain.poison import PoisonWatch
 from bridge.domain.position import Position
 from bridge.domain.settle import Held, Settled, is_refused_for_size, settle
 from bridge.domain.standing import Bookmark, Reset
-from bridge.domain.trail import Trail, check_is_ahead
+from bridge.domain.trail import Trail, check_is_ahead, check_is_not_done
 from bridge.domain.window import Cut, bookmark_after, cut
 from bridge.ports import Clock, Ledger, Publisher, Source, TransactionalPublisher
 from bridge.signals import Signals
@@ -110,7 +110,7 @@ async def run_cycle(
         with signals.step(plan.name, "fetch"):
             page = await neighbours.source.fetch(plan.ref, plan.batch_size)
         signals.fetched(plan.name, page)
-        check_is_ahead(page, memory.trail, began_s)
+        check_is_ahead(page, memory.trail, began_s, neighbours.clock.now())
         batch = cut(page, window)
 
         with signals.step(plan.name, "decide"):
@@ -120,6 +120,9 @@ async def run_cycle(
         with signals.step(plan.name, "skip"):
             done_before = await marked_before(plan, decision, memory, neighbours, signals)
         to_send = [delivery for delivery in decision.deliveries if delivery.mark not in done_before]
+        if decision.deliveries and not to_send:
+            check_is_not_done(page, memory.trail, began_s, neighbours.clock.now())
+        memory.trail.is_catching_up = memory.trail.is_catching_up and not to_send
 
         with signals.publishing(plan.name, to_send) as sending:
             receipts = tuple(await neighbours.publisher.publish(sending.deliveries)) if to_send else ()
@@ -167,11 +170,12 @@ async def concluded(
             memory.bookmark = bookmark_after(batch, memory.bookmark)
             advanced = bool(batch.results or batch.filtered) and not carried.cut.is_last
             if advanced:
-                await advance(plan, verdict, memory, neighbours, signals)
-                memory.trail.advanced(batch, memory.bookmark)
+                await advance(plan, batch, verdict, memory, neighbours, signals)
         case never:
             assert_never(never)
 
+    if advanced or not (batch.results or carried.cut.is_last):
+        memory.trail.advanced(batch, memory.bookmark)
     memory.poison = carried.poison
     memory.refused.clear()
     if advanced or (carried.cut.is_last and batch.results):
@@ -187,14 +191,14 @@ async def concluded(
 
 
 async def advance(
-    plan: TriggerPlan, verdict: Settled, memory: Memory, neighbours: Neighbours, signals: Signals
+    plan: TriggerPlan, batch: Batch, verdict: Settled, memory: Memory, neighbours: Neighbours, signals: Signals
 ) -> None:
     """Move the position; without an answer it may be moved late (D15)."""
     try:
         with signals.step(plan.name, "advance"):
             await neighbours.source.advance(plan.ref, verdict)
     except BaseException:
-        memory.trail.doubt(neighbours.clock.monotonic_s())
+        memory.trail.unanswered(batch, neighbours.clock.monotonic_s())
         raise
 
 

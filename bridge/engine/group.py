@@ -16,6 +16,7 @@ from bridge.domain.standing import Place
 from bridge.domain.status import Status
 from bridge.engine.crew import Crew, Tie
 from bridge.engine.cycle import Neighbours
+from bridge.engine.keeper import Keeper
 from bridge.engine.reporter import Reporter
 from bridge.engine.worker import Worker
 from bridge.ports import Bulletin, Membership, StateStore
@@ -23,6 +24,9 @@ from bridge.signals import Signals
 
 HOLD_S_MAX = 10.0
 """How long the group may have to wait for a pass in flight: well within the time it waits for a member."""
+
+LEAVE_S_MAX = 25.0
+"""The same for a process that stops: others may be waiting for it."""
 
 IsMine = Callable[[TriggerName], bool]
 
@@ -60,6 +64,7 @@ class Member:
         self._hold_s = min(HOLD_S_MAX, stop_timeout_s)
         self._crew = Crew(neighbours, store, signals, random, Tie(sure_s=membership.sure_s, advance_s=advance_s))
         self._is_mine: IsMine | None = None
+        self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
         self._over = asyncio.Event()
@@ -82,6 +87,7 @@ class Member:
     async def run(self, plans: Sequence[TriggerPlan], stop: asyncio.Event) -> None:
         """Until `stop`; then the passes in flight end, within a bound, and the seat is left."""
         self.plans = {plan.name: plan for plan in plans}
+        self._stop = stop
         reporter = Reporter(self.statuses, self._bulletin, self._clock, self._signals, self.name)
         try:
             await self._again_and_again(self._see_all, stop, "state_not_loaded")
@@ -110,7 +116,14 @@ class Member:
         self._is_mine = None
         self._settled = asyncio.Event()
         self._over.set()
-        await asyncio.gather(self._crew.park(self._hold_s), self._end_obeying())
+        await asyncio.gather(self._stop_work(), self._end_obeying())
+
+    async def _stop_work(self) -> None:
+        """For good where the process stops: then what is left to be marked is worth waiting for."""
+        if self._stop.is_set():
+            await self._crew.end(list(self._crew.workers), min(LEAVE_S_MAX, self._stop_timeout_s))
+        else:
+            await self._crew.park(self._hold_s)
 
     def assigned(self, is_mine: IsMine) -> None:
         """As the port says. Heartbeats wait for this to return, so the taking over is done beside it."""
@@ -136,9 +149,9 @@ class Member:
     async def _obey(self, command: Command, place: Place, over: asyncio.Event) -> bool:
         failures = 0
         while not over.is_set():
-            keeper = self._crew.keeper(command.trigger, self._bulletin.standing(command.trigger))
-            known = is_obeyed(keeper.standing, place)
             try:
+                keeper = await self._keeper(command.trigger)
+                known = is_obeyed(keeper.standing, place)
                 await keeper.change(partial(obeyed, command=command, place=place))
             except BridgeError as error:
                 failures += 1
@@ -148,10 +161,20 @@ class Member:
                 )
                 await self._clock.wait(over, wait_s)
                 continue
+            worker = self._crew.at_work(command.trigger)
+            if worker is not None and worker.keeper is not keeper:
+                # It began meanwhile, from what stood before: obeyed there as well, or its next change takes this back.
+                continue
             self._signals.obeyed(command.trigger, command.verb.value, command.id, again=known)
             self._tell(command, again=known)
             return True
         return False
+
+    async def _keeper(self, name: TriggerName) -> Keeper:
+        """Of a trigger that nobody works on here, with what the command before has left. Raises Retry or Blocked."""
+        if self._crew.at_work(name) is None:
+            await self._bulletin.catch_up()
+        return self._crew.keeper(name, self._bulletin.standing(name))
 
     def _tell(self, command: Command, *, again: bool) -> None:
         worker = self._crew.at_work(command.trigger)

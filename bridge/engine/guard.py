@@ -101,7 +101,8 @@ class GuardedSource:
         self._guard = guard
 
     async def fetch(self, trigger: TriggerRef, size: int) -> Batch:
-        """As the port says; raises Leaving too."""
+        """As the port says; raises Leaving too. A page that nobody here may carry over is not asked for."""
+        self._guard.permit()
         async with self._guard.unless_leaving():
             return await self._source.fetch(trigger, size)
 

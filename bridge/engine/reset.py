@@ -10,7 +10,7 @@ from bridge.domain.model import TriggerRef
 from bridge.domain.replay import Step, failed, held_at, in_phase, next_step, released, returned
 from bridge.domain.settle import settled_before
 from bridge.domain.standing import Bookmark, Reset, ResetPhase
-from bridge.domain.trail import Trail
+from bridge.domain.trail import BATCH_SIZE_MAX, Trail
 from bridge.engine.cycle import Memory
 from bridge.engine.keeper import Keeper
 from bridge.ports import Clock, Source
@@ -93,7 +93,7 @@ def fresh_trail(clock: Clock, place: Bookmark | None = None) -> Trail:
     if place is not None:
         trail.place, trail.high = place, place.last_at
         trail.lasts = {place.last: None} if place.last else {}
-    trail.doubt(clock.monotonic_s())
+    trail.doubt(clock.monotonic_s(), BATCH_SIZE_MAX)
     return trail
 
 

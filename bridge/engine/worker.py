@@ -15,7 +15,7 @@ from bridge.domain.progress import held, passed
 from bridge.domain.replay import Step, next_step, replayed
 from bridge.domain.standing import ResetPhase
 from bridge.domain.status import State, Status
-from bridge.domain.trail import MovedBack, trail_of
+from bridge.domain.trail import MovedBack, at_work, trail_of
 from bridge.domain.window import window_of
 from bridge.engine.atomic_cycle import run_atomic_cycle
 from bridge.engine.cycle import Memory, Neighbours, Pass, run_cycle
@@ -72,7 +72,7 @@ class Worker:
         self._signals = signals
         self._random = random
         self.census = Census(plan.rules, neighbours.clock.now())
-        self._memory = Memory(trail=trail_of(keeper.standing, neighbours.clock.monotonic_s()))
+        self._memory = Memory(trail=trail_of(keeper.standing, neighbours.clock.monotonic_s(), plan.batch_size))
         self._reached_at_s = float("-inf")
         self._wake = asyncio.Event()
         self._stopping = False
@@ -97,7 +97,7 @@ class Worker:
         self._stopping = False
         # Somebody else may have moved the trigger meanwhile.
         self._memory.bookmark = None
-        self._memory.trail = trail_of(self.keeper.standing, self._clock.monotonic_s())
+        self._memory.trail = trail_of(self.keeper.standing, self._clock.monotonic_s(), self.plan.batch_size)
 
     def wake(self) -> None:
         """Look at the standing again: it was changed."""
@@ -125,7 +125,7 @@ class Worker:
             wait_s = await self._turn()
             if wait_s:
                 await self._clock.wait(self._wake, wait_s)
-        await self._note_reached()
+        await self._note_reached(is_at_work=False)
         await self._mark_the_rest()
 
     async def _mark_the_rest(self) -> None:
@@ -199,6 +199,8 @@ class Worker:
         plan = self._prefixed.of(self.plan, replay.topic_prefix if replay and is_replaying else "")
         run_pass = run_atomic_cycle if plan.delivery is DeliveryMode.EXACTLY_ONCE else run_cycle
         window = window_of(standing)
+        if standing.reached is None or not standing.reached.is_at_work:
+            await self.keeper.change(at_work)
         try:
             done = await run_pass(plan, standing.generation, self._memory, self._neighbours, self._signals, window)
         except MovedBack:
@@ -210,7 +212,7 @@ class Worker:
             await self._count_replay(done)
         every_s = REACHED_IDLE_S if done.batch.is_end else REACHED_EVERY_S
         if self._clock.monotonic_s() - self._reached_at_s >= every_s:
-            await self._note_reached()
+            await self._note_reached(is_at_work=True)
         return self._rest(done)
 
     def _forget_reached(self) -> None:
@@ -218,12 +220,14 @@ class Worker:
         if self.keeper.standing.open_reset is None:
             self._reached_at_s = float("-inf")
 
-    async def _note_reached(self) -> None:
+    async def _note_reached(self, *, is_at_work: bool) -> None:
         """Write down how far the trigger is, for whoever comes after (D15). Nothing depends on it before then."""
-        reached = self._memory.trail.reached(self.keeper.standing)
-        if reached in (None, self.keeper.standing.reached):
+        before, now_s = self.keeper.standing.reached, self._clock.monotonic_s()
+        trail = self._memory.trail
+        reached = trail.reached(self.keeper.standing, now_s, self._clock.now(), is_at_work=is_at_work)
+        if before is None or reached == before:
             return
-        self._reached_at_s = self._clock.monotonic_s()
+        self._reached_at_s = now_s
         try:
             await self.keeper.change(lambda standing: replace(standing, reached=reached))
         except BridgeError as error:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform as machine
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -27,6 +25,7 @@ from tests.bench.carry.peers import NotInstalledError, python_with_peers
 from tests.bench.carry.picture import drawn
 from tests.bench.carry.race import Contestant, Run, Track, as_json, platform
 from tests.bench.carry.results import BATCH_SIZE, RESULT_BYTES
+from tests.bench.carry.tables import OUT, judged, machine, spelled
 from tests.bench.carry.verdicts import (
     AGAIN,
     CEILING,
@@ -38,8 +37,6 @@ from tests.bench.carry.verdicts import (
     QUIX,
     Line,
     Round,
-    Spread,
-    Verdict,
     lines,
     verdicts,
 )
@@ -47,7 +44,6 @@ from tests.neighbours.choice import start_kafka, start_redis, what_ran
 
 ROUNDS = 7
 BATCHES = 64
-OUT = Path(".bench")
 
 
 def contestants(peers: str | None) -> list[Contestant]:
@@ -124,7 +120,7 @@ def _report(rounds: Sequence[Round]) -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "command": "make bench",
-        "machine": _machine(),
+        "machine": machine(),
         "neighbours": what_ran(),
         "batch_size": BATCH_SIZE,
         "result_bytes": RESULT_BYTES,
@@ -132,18 +128,6 @@ def _report(rounds: Sequence[Round]) -> dict[str, Any]:
         "lines": [asdict(line) for line in lines(rounds)],
         "verdicts": [asdict(verdict) for verdict in verdicts(rounds)],
     }
-
-
-def _machine() -> str:
-    cpu = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        machine.machine(),
-    )
-    return f"{os.cpu_count()} cores of {cpu}, Python {machine.python_version()}, Linux {machine.release()}"
 
 
 def _caption(report: dict[str, Any]) -> str:
@@ -157,7 +141,7 @@ def _show(rounds: Sequence[Round], report: dict[str, Any]) -> None:
     console = Console(width=140)
     console.print(_caption(report))
     console.print(_table(lines(rounds)))
-    console.print(_judged(verdicts(rounds)))
+    console.print(judged(verdicts(rounds)))
     console.print(f"written: {OUT / 'carry.json'}, {OUT / 'carry.svg'}")
 
 
@@ -166,25 +150,13 @@ def _table(of: Sequence[Line]) -> Table:
     for line in of:
         table.add_row(
             line.name,
-            _spread(line.results_per_s, 0),
-            _spread(line.throughput_ratio, 2),
-            _spread(line.cpu_us, 1),
-            _spread(line.cpu_ratio, 2),
+            spelled(line.results_per_s, 0),
+            spelled(line.throughput_ratio, 2),
+            spelled(line.cpu_us, 1),
+            spelled(line.cpu_ratio, 2),
             f"{line.rss_bytes / 1e6:.0f}",
         )
     return table
-
-
-def _judged(of: Sequence[Verdict]) -> Table:
-    table = Table("target", "median [low to high]", "verdict")
-    for verdict in of:
-        said = {True: "met", False: "MISSED", None: "not measured"}[verdict.met]
-        table.add_row(verdict.target, _spread(verdict.measured, 2) if verdict.measured else "", said)
-    return table
-
-
-def _spread(spread: Spread, digits: int) -> str:
-    return f"{spread.median:,.{digits}f} [{spread.low:,.{digits}f} to {spread.high:,.{digits}f}]"
 
 
 if __name__ == "__main__":

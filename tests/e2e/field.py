@@ -125,6 +125,7 @@ class Field:
     seen: list[Event] = field(default_factory=list)
     late: list[tuple[float, float]] = field(default_factory=list)
     deployment: str = field(default_factory=lambda: f"field-{uuid4().hex[:8]}")
+    publish_timeout: str = "3s"
 
     async def prepare(self, replicas: int) -> None:
         """Topics, a platform trigger for each mode, and the processes."""
@@ -168,7 +169,7 @@ class Field:
             },
             "kafka": {
                 "bootstrap_servers": f"127.0.0.1:{self.to_kafka.port}",
-                "publish_timeout": "3s",
+                "publish_timeout": self.publish_timeout,
                 "request_timeout": "2s",
                 "topics": {"replication_factor": 1},
             },
@@ -251,7 +252,7 @@ class Field:
 
 
 @asynccontextmanager
-async def a_field(platform: Platform, data_dir: Path, replicas: int) -> AsyncIterator[Field]:
+async def a_field(platform: Platform, data_dir: Path, replicas: int, **more: Any) -> AsyncIterator[Field]:
     """Everything its own, every link through a proxy, at work. Skips where the broker's address cannot be told."""
     if choice.choose().kind != "apache":
         pytest.skip("needs servers of this machine, whose addresses can be told")
@@ -267,7 +268,7 @@ async def a_field(platform: Platform, data_dir: Path, replicas: int) -> AsyncIte
         to_platform, to_kafka, to_redis = (Proxy.start(target, port) for target, port in ways)
         for proxy in (to_platform, to_kafka, to_redis):
             opened.callback(proxy.stop)
-        field = Field(platform, kafka, redis, to_platform, to_kafka, to_redis, data_dir)
+        field = Field(platform, kafka, redis, to_platform, to_kafka, to_redis, data_dir, **more)
         opened.callback(field.stop)
         await field.prepare(replicas)
         yield field

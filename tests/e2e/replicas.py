@@ -105,10 +105,10 @@ class Replicas:
         return [line for file in files for line in read_log_file(file) if line.get("event") == event]  # type: ignore[misc]
 
     def passes(self) -> dict[str, list[Pass]]:
-        """By trigger, in the order of their beginning, as the platform saw them."""
+        """By trigger, in the order of their beginning, as the platform saw them; what it delayed itself is left out."""
         seen: defaultdict[tuple[str, str], list[Line]] = defaultdict(list)
         for line in read_log_file(self.town.platform.sandbox.events_file):
-            if line["traceparent"] and line["op"] in ("fetch", "advance"):
+            if line["traceparent"] and line["op"] in ("fetch", "advance") and not line["fault"]:
                 seen[str(line["trigger"]), str(line["traceparent"]).split("-")[1]].append(line)
         found: defaultdict[str, list[Pass]] = defaultdict(list)
         for (trigger, trace), lines in seen.items():

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 
 from tests.e2e.bridge_process import Bridge
 from tests.e2e.commands import ran, said
+from tests.e2e.platform import DATASET, PROJECT, TRIGGER
 from tests.e2e.topics import Read
 from tests.e2e.town import Town
 
@@ -75,6 +76,27 @@ async def test_marks_that_redis_forgot_are_rebuilt_from_the_topics(town: Town) -
     town.start()
     records = await town.drained(60)
     assert len(records) == len({record.ce_id for record in records}) == 60
+
+
+async def test_comments_that_nobody_carried_are_found_at_the_platform(town: Town) -> None:
+    """I1: at_least_once keeps no counts, so only the platform can tell. Asking it moves nothing."""
+    skipped = town.platform.upload(3)
+    trigger = f"/api/v1/datasets/{PROJECT}/{DATASET}/triggers/{TRIGGER}"
+    page = town.platform.call("POST", f"{trigger}/fetch", {"size": 16})
+    town.platform.call("POST", f"{trigger}/advance", {"sequence_id": page["sequence_id"]})
+    town.platform.upload(20)
+    town.start()
+    await town.drained(20)
+    town.stop()
+    town.platform.upload(2)
+    assert town.bridge is not None
+    code, found = await said("audit", town.bridge.config_file, "--platform")
+    told = the_trigger(found)["platform"]
+    assert (code, found["fine"], told["not_to_be_told"]) == (1, False, {})
+    assert (told["comments"], told["carried"], told["waiting"], told["lost"]) == (25, 20, 2, 3)
+    assert sorted(uid.split(".")[1] for uid in told["lost_uids"]) == skipped
+    left = town.platform.call("POST", f"{trigger}/fetch", {"size": 16})
+    assert len(left["results"]) == 2
 
 
 async def test_a_broker_that_is_not_there_is_a_missing_neighbour(town: Town) -> None:

@@ -94,6 +94,7 @@ class Outside:
     _last_page_began: SequenceId = BEGINNING
     _reset_ms: float = 0.0
     _reset_to: SequenceId = BEGINNING
+    _is_by_another: bool = False
 
     def __post_init__(self) -> None:
         self.log.now_ms = self.tick
@@ -155,14 +156,35 @@ class Outside:
         if reset is None or reset.id == self.standing.generation_reset_id:
             self._begins(self.standing.generation, self._start_of(there))
 
+    async def reset_by_another(self, day: str) -> None:
+        """Somebody resets the trigger at the platform; the generation begins with it once that is noticed.
+
+        What had been asked of the platform before does not arrive behind it: nobody can fence that.
+        """
+        there = await self.source.reset(REF, datetime.fromisoformat(day))
+        self.source.forget_page()
+        self.points.forget_late_but("a reset by another")
+        self._reset_ms, self._reset_to, self._is_by_another = self.tick(), there, True
+
+    @property
+    def is_reached(self) -> bool:
+        """How far the trigger is, is written down."""
+        reached = self.standing.reached
+        return (
+            reached is not None
+            and reached.place is not None
+            and not reached.spans
+            and reached.place.batch_id == self.source.position(REF)
+        )
+
     def saved(self, before: Standing, after: Standing) -> None:
         """A generation begins with what is written down: at the platform's reset, or at the way back from a replay."""
         reset = before.open_reset
         if after.generation < before.generation:
             self._never_begun(after.generation)
-        if after.generation <= before.generation or reset is None:
+        if after.generation <= before.generation or (reset is None and not self._is_by_another):
             return
-        if reset.phase is ResetPhase.RETURNING and reset.saved is not None:
+        if reset is not None and reset.phase is ResetPhase.RETURNING and reset.saved is not None:
             self._reset_ms, self._reset_to = self.tick(), reset.saved.batch_id
             self.ends[before.generation] = self._end_of(reset)
             if not after.resets[-1].cancelled_by:

@@ -16,6 +16,8 @@ from typing import Any
 
 from bridge.domain.plan import DeliveryMode, KeyFrom, KeyKind, OnLedgerOutage, TriggerPlan
 from bridge.domain.standing import Reset
+from bridge.domain.status import State
+from bridge.domain.trail import LATE_S
 from bridge.engine.cycle import Neighbours
 from bridge.engine.desk import ConflictError
 from bridge.engine.supervisor import Supervisor
@@ -52,6 +54,10 @@ class Scenario(Enum):
     """exactly_once: a replay with an end, one that is called off, and mail that comes meanwhile."""
     LEAST_WINDOW = "least_window"
     """at_least_once: the same."""
+    ONCE_FOREIGN = "once_foreign"
+    """exactly_once: a reset that somebody makes at the platform while the service is idle, or is being started."""
+    LEAST_FOREIGN = "least_foreign"
+    """at_least_once: the same."""
 
     @property
     def is_once(self) -> bool:
@@ -66,8 +72,13 @@ class Scenario(Enum):
         return self.value.endswith("window")
 
     @property
+    def has_foreign(self) -> bool:
+        return self.value.endswith("foreign")
+
+    @property
     def resets(self) -> int:
-        return 0 if self.has_two or self.has_window else 1 if self is Scenario.LEAST_PUBLISH else 2
+        has_none = self.has_two or self.has_window or self.has_foreign
+        return 0 if has_none else 1 if self is Scenario.LEAST_PUBLISH else 2
 
     @functools.cached_property
     def plan(self) -> TriggerPlan:
@@ -78,7 +89,9 @@ class Scenario(Enum):
             batch_size=3,
             share=1.0,
         )
-        return replace(plan, key=KeyFrom(kind=KeyKind.THREAD_ID))
+        # Nothing is to be seen of long rests but more points.
+        poll_interval_s = 90.0 if self.has_foreign else plan.poll_interval_s
+        return replace(plan, key=KeyFrom(kind=KeyKind.THREAD_ID), poll_interval_s=poll_interval_s)
 
 
 @functools.cache
@@ -123,6 +136,8 @@ class Run:
             await self.settled()
         if self.scenario.has_window:
             await self.replay_windows()
+        if self.scenario.has_foreign:
+            await self.reset_at_the_platform()
         while await outside.points.land():
             await self.settled()
             await outside.clock.sleep(60.0)
@@ -136,6 +151,23 @@ class Run:
         await self.reset("w2", DAYS[0], until=DAYS[2])
         await self.cancel("w2")
         await self.settled()
+
+    async def reset_at_the_platform(self) -> None:
+        """By somebody else, when nothing is under way and how far the trigger is, is written down."""
+        outside = self.outside
+        # Before, it would be taken for a late advance of the service's own.
+        await outside.clock.sleep(LATE_S)
+        await self._until(lambda: outside.is_reached and self._is_idle())
+        await outside.reset_by_another(DAYS[1])
+        outside.upload("ub", DAYS[2])
+        await self._until(lambda: outside.standing.generation > 0)
+        await self.settled()
+
+    def _is_idle(self) -> bool:
+        supervisor = self.supervisor
+        return bool(supervisor and supervisor.is_ready) and all(
+            status.state is State.IDLE for status in (supervisor.statuses() if supervisor else ())
+        )
 
     def start(self) -> None:
         """One process more; the one before is dead, or frozen."""

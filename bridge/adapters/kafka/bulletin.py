@@ -138,6 +138,10 @@ class KafkaBulletin:
                 self._trouble = error
             except FOREIGN as error:
                 self._trouble = translated(error, f"the topic {self._state.topic} cannot be read")
+            except Exception as defect:  # noqa: BLE001 - the task would die silently, and every view be old for ever
+                self._trouble = Retry(
+                    f"the topic {self._state.topic} cannot be read: {type(defect).__name__}", code="internal"
+                )
             finally:
                 self._reader = None
             await self._clock.sleep(REOPEN_S)
@@ -158,6 +162,9 @@ class KafkaBulletin:
     async def _read_on(self, reader: Reader) -> None:
         await reader.know(self._state.topic, self._status.topic)
         reader.assign([self._state, self._status])
+        if await end_offset(reader.client, self._state.topic, PARTITION) <= self._seen_offset:
+            # Another topic of that name: what was seen says nothing about it.
+            self._seen_offset = -1
         self._reader = reader
         await self._move_to(0)
         while True:
@@ -178,15 +185,15 @@ class KafkaBulletin:
             self._moved.notify_all()
 
     def _note(self, record: StateRecord) -> None:
-        if not is_of_standing(record) or record.value is None:
+        if not is_of_standing(record) or record.value is None or record.offset <= self._seen_offset:
+            # What is read again after an outage is no news, and older than what is known.
             return
         name = name_of(record)
         self._standings[name] = joined(self._standings.get(name, Standing()), record)
         self._store.learn(record)
-        # What is read again after an outage is no news.
-        if record.offset > self._seen_offset and writer_of(record) != self._own_name:
+        self._seen_offset = record.offset
+        if writer_of(record) != self._own_name:
             self._overwritten.add(name)
-        self._seen_offset = max(self._seen_offset, record.offset)
 
     def _note_report(self, record: StateRecord) -> None:
         report = report_of(record) if record.key else None

@@ -60,6 +60,8 @@ _MEANINGS: dict[type[Any], Failure] = {
     foreign.UnknownProducerId: _FENCED,
     foreign.InvalidProducerIdMapping: _FENCED,
     foreign.InvalidTxnState: Failure(code="transaction_state", before_append=True),
+    foreign.GroupAuthorizationFailedError: Failure(code="group_not_authorized", before_append=True, blocked=True),
+    foreign.InvalidSessionTimeoutError: Failure(code="session_timeout_refused", before_append=True, blocked=True),
     foreign.InvalidTransactionTimeout: Failure(code="transaction_timeout_refused", before_append=True, blocked=True),
     foreign.TransactionalIdAuthorizationFailed: _NOT_ALLOWED,
     foreign.NotEnoughReplicasError: Failure(code="not_enough_replicas", before_append=True),

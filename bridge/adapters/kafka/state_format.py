@@ -17,7 +17,7 @@ import msgspec
 from bridge.domain.errors import Fatal
 from bridge.domain.model import Generation, SequenceId, TriggerName
 from bridge.domain.position import Position
-from bridge.domain.standing import Bookmark, Pause, Place, Reached, Reset, ResetPhase, Standing
+from bridge.domain.standing import Bookmark, Pause, Place, Reached, Reset, ResetPhase, Span, Standing
 
 VERSION = 1
 WISH = "wish"
@@ -87,15 +87,25 @@ class WishRecord(msgspec.Struct, frozen=True):
     trigger: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class SpanRecord(msgspec.Struct, frozen=True):
+    """As `Span`."""
+
+    first: datetime
+    last: datetime
+    until: datetime
+
+
 class ReachedRecord(msgspec.Struct, frozen=True):
     """Under `<trigger>/reached`, as `Reached`."""
 
     trigger: str
     generation: int
-    place: BookmarkRecord
+    place: BookmarkRecord | None = None
     version: int = VERSION
     high: datetime | None = None
     firsts: tuple[str, ...] = ()
+    spans: tuple[SpanRecord, ...] = ()
+    at_work: bool = True
     writer: str | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -330,28 +340,28 @@ def read(record: ResetRecord) -> Reset:
 
 
 def _spelled_reached(reached: Reached, writer: str) -> ReachedRecord:
+    spans = tuple(SpanRecord(first=span.first, last=span.last, until=span.until) for span in reached.spans)
     return ReachedRecord(
         trigger=reached.trigger,
         generation=reached.generation,
-        place=BookmarkRecord(batch_id=reached.place.batch_id, last=reached.place.last, last_at=reached.place.last_at),
+        place=_spelled_bookmark(reached.place),
         high=reached.high,
         firsts=reached.firsts,
+        spans=spans,
+        at_work=reached.is_at_work,
         writer=writer or msgspec.UNSET,
     )
 
 
 def _read_reached(record: ReachedRecord) -> Reached:
-    place = Bookmark(
-        batch_id=SequenceId(record.place.batch_id),
-        last=SequenceId(record.place.last),
-        last_at=record.place.last_at,
-    )
     return Reached(
         trigger=record.trigger,
         generation=Generation(record.generation),
-        place=place,
+        place=_read_bookmark(record.place),
         high=record.high,
         firsts=tuple(map(SequenceId, record.firsts)),
+        spans=tuple(Span(first=span.first, last=span.last, until=span.until) for span in record.spans),
+        is_at_work=record.at_work,
     )
 
 

@@ -21,7 +21,6 @@ from bridge.adapters.kafka.own_writer import OwnWriter
 from bridge.adapters.kafka.reader import read_all
 from bridge.adapters.kafka.settings import KafkaSettings
 from bridge.adapters.kafka.state_format import StateRecord, is_of_standing, records_of, standings_of
-from bridge.domain.errors import BridgeError
 from bridge.domain.model import TriggerName
 from bridge.domain.standing import Standing
 
@@ -111,7 +110,7 @@ class KafkaStateStore:
     async def _write(self, records: Mapping[bytes, StateRecord]) -> None:
         try:
             offsets = await self._writer.write(self._topic, PARTITION, list(records.values()))
-        except BridgeError:
+        except BaseException:  # also where it is cut off
             for key in records:
                 # It may be there or not: whatever is saved next is written.
                 self._acked.pop(key, None)

@@ -34,7 +34,7 @@ class PlatformRecovery:
             return {}
         model = (await self._client.get(trigger)).model
         predicted = await self._predicted(trigger, model, list(comments)) if model else {}
-        return {uid: _result(comment, predicted.get(uid)) for uid, comment in comments.items()}
+        return {uid: result_body(comment, predicted.get(uid)) for uid, comment in comments.items()}
 
     async def _comment(self, uid: str) -> dict[str, Any] | None:
         source_id, _, comment_id = uid.partition(".")
@@ -53,11 +53,11 @@ class PlatformRecovery:
 
     async def _predicted(self, trigger: TriggerRef, model: PinnedModel, uids: list[str]) -> dict[str, Prediction]:
         ref = f"{trigger.project}/{trigger.dataset}"
-        found = await self._workspace.predictions.comments(ref, str(model.version), uids, _asked(model))
+        found = await self._workspace.predictions.comments(ref, str(model.version), uids, asked_for(model))
         return {each.uid: each for each in found if each.uid}
 
 
-def _asked(model: PinnedModel) -> Asked:
+def asked_for(model: PinnedModel) -> Asked:
     """The labels the trigger lets through, each from its threshold on; all of them where it names none (or an empty
     list, as some platforms spell that)."""
     if not model.label_thresholds:
@@ -69,7 +69,10 @@ def _asked(model: PinnedModel) -> Asked:
     return Asked(labels=tuple(named))
 
 
-def _result(comment: Mapping[str, Any], prediction: Prediction | None) -> bytes:
+def result_body(comment: Mapping[str, Any], prediction: Prediction | None, **more: str) -> bytes:
+    """A result as fetch gives it, but for the sequence id where `more` has none."""
     predicted = prediction.model_dump(mode="json", exclude_none=True) if prediction else {}
     labels = [{key: value for key, value in each.items() if value != []} for each in predicted.get("labels", ())]
-    return msgspec.json.encode({"comment": comment, "labels": labels, "entities": predicted.get("entities", [])})
+    return msgspec.json.encode(
+        {"comment": comment, "labels": labels, "entities": predicted.get("entities", []), **more}
+    )

@@ -13,11 +13,25 @@ from bridge.app.audit import AuditOutcome, AuditWish, audit
 from bridge.app.cli.exits import Exit, load_or_exit, print_json
 from bridge.app.cli.lasting import INSTANT_HELP, bar, instant, plan_named
 from bridge.domain.audit_report import Audited, Cause
+from bridge.domain.owed import PlatformFound, Untold
 
 CAUSES = {
     Cause.OTHER_PRODUCER: "another producer wrote the copy: the one before was given up in doubt, or its process ended",
     Cause.NONE: "no cause on record: the same producer wrote both (marks lost in between, or a defect)",
     Cause.IN_TRANSACTIONS: "in committed transactions: a defect",
+}
+
+REASONS = {
+    Untold.NO_UPLOAD_TIME: "the platform gives them no upload time",
+    Untold.BEFORE_TRIGGER: "uploaded before the trigger was made and before all that it carried",
+    Untold.SKIPPED: "uploaded before a reset that was allowed to skip",
+    Untold.TOPICS_SHORTENED: "the topics no longer have all that was written then, or could not be read whole",
+    Untold.POSITION_UNKNOWN: "nothing says how far the trigger was advanced",
+    Untold.TRIGGER_CHANGED: "the trigger was changed since they were uploaded",
+    Untold.FILTER: "the trigger has a comment filter that only the platform can decide",
+    Untold.FILTER_UNKNOWN: "this platform does not show whether the trigger has a comment filter",
+    Untold.NOT_PREDICTED: "gone meanwhile, or the platform predicts nothing for them",
+    Untold.NAMELESS: "there are as many dead letters without a uid",
 }
 
 
@@ -31,13 +45,16 @@ def register(app: typer.Typer) -> None:
         until: Annotated[str, typer.Option(help="Read up to then; to the end as it is now by default")] = "",
         trigger: Annotated[list[str] | None, typer.Option("-t", "--trigger", help="Only this one (repeatable)")] = None,
         topic: Annotated[list[str] | None, typer.Option(help="A topic the routes no longer name (repeatable)")] = None,
+        platform: Annotated[bool, typer.Option("--platform", help="Ask the platform, too, what it has")] = False,
         repair: Annotated[bool, typer.Option("--repair", help="Rebuild the marks in Redis from the topics")] = False,
         as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object")] = False,
     ) -> None:
         """Read topics and position records back and say what they prove: lost, twice, out of order, complete up to.
 
-        Ends with 0 where all is fine, 1 where something is lost, twice without a cause or out of order, 3 where a
-        neighbour is missing. Changes nothing, but for marks with --repair.
+        With --platform also which comments that the platform has were owed a record and have none; --since and --until
+        are their upload times then, too, and no trigger's position moves. Ends with 0 where all is fine, 1 where
+        something is lost, twice without a cause or out of order, 3 where a neighbour is missing. Changes nothing, but
+        for marks with --repair.
         """
         settings = load_or_exit(config)
         named = frozenset(str(plan_named(settings, name).name) for name in trigger or ())
@@ -47,8 +64,10 @@ def register(app: typer.Typer) -> None:
             since=instant(since, "--since"),
             until=instant(until, "--until"),
             repair=repair,
+            platform=platform,
         )
-        with bar("reading the topics", "offsets") as told:
+        doing, unit = ("reading topics, then comments", "") if platform else ("reading the topics", "offsets")
+        with bar(doing, unit) as told:
             outcome = asyncio.run(audit(settings, wish, told))
         if as_json:
             print_json(outcome.as_json())
@@ -88,8 +107,24 @@ def _of_one(each: Audited) -> Iterator[str]:
     yield f"  out of order: {each.out_of_order:,}"
     yield from _asides(each)
     yield f"  complete up to: {_complete(each)}"
+    if each.platform:
+        yield from _of_platform(each.platform)
     for fault in each.samples:
         yield f"    {fault.kind.value}: {fault.where}: {fault.detail}"
+
+
+def _of_platform(found: PlatformFound) -> Iterator[str]:
+    yield f"  of {found.comments:,} comments of the platform: {found.carried:,} carried, {found.waiting:,} waiting," + (
+        f" {found.not_owed:,} for no route, {found.lost:,} lost, {found.untold.total():,} not to be told"
+    )
+    for reason, count in found.untold.items():
+        yield f"    {count:>9,}  not to be told: {REASONS[reason]}"
+    for uid in found.lost_uids:
+        yield f"    lost: {uid}"
+    if found.lost > len(found.lost_uids):
+        yield f"    and {found.lost - len(found.lost_uids):,} more"
+    if found.sources_unseen:
+        yield f"    not judged: {found.sources_unseen:,} sources of the dataset that the token may not see"
 
 
 def _asides(each: Audited) -> Iterator[str]:

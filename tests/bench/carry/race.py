@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -87,7 +88,7 @@ class Track:
             results=results,
         )
         topics = Topics(job.bootstrap_servers)
-        asyncio.run(_made(topics, job.topics))
+        asyncio.run(made(topics, job.topics))
         try:
             measured = self._measured(contestant, job)
             counted = count(job.bootstrap_servers, job.topics)
@@ -101,7 +102,7 @@ class Track:
         with _started(contestant, job) as process, httpx.Client(base_url=job.url, trust_env=False) as platform:
             warm = WARM_BATCHES * BATCH_SIZE
             platform.post("/watch", json={"pid": process.pid, "warm_at": warm, "end_at": job.results})
-            process.send_signal(18)  # SIGCONT: it was held until its stop-watch stood ready
+            process.send_signal(signal.SIGCONT)  # its stop-watch stands ready
             marks = self._ended(platform, process)
             rss_bytes = _peak_rss_bytes(process.pid)
         (warm_s, warm_ns), (end_s, end_ns) = marks[str(warm)], marks[str(job.results)]
@@ -125,34 +126,40 @@ class Track:
         raise TimeoutError(f"not at the end after {RUN_TIMEOUT_S} s")
 
 
-async def _made(topics: Topics, names: list[str]) -> None:
+async def made(topics: Topics, names: list[str]) -> None:
+    """As the service would have them made for it."""
     for name in names:
         await topics.create_named(name, PARTITIONS)
 
 
 @contextmanager
 def _started(contestant: Contestant, job: Job) -> Iterator[subprocess.Popen[bytes]]:
-    with tempfile.TemporaryDirectory() as folder:
-        log = Path(folder, "log")
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                _command(contestant, job, Path(folder)),
-                stdout=out,
-                stderr=out,
-                env={**os.environ, **(contestant.environ or {})},
-            )
-            process.send_signal(19)  # SIGSTOP
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        held(contestant.name, _command(contestant, job, Path(folder)), contestant.environ or {}) as process,
+    ):
+        yield process
+
+
+@contextmanager
+def held(name: str, command: list[str], environ: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that waits for SIGCONT before it does anything; an error within tells the end of its log."""
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **environ})
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield process
+        except (RuntimeError, TimeoutError) as error:
+            log.seek(0)
+            raise type(error)(f"{name}: {error}\n{log.read().decode(errors='replace')[-2000:]}") from error
+        finally:
+            process.terminate()
+            process.send_signal(signal.SIGCONT)
             try:
-                yield process
-            except (RuntimeError, TimeoutError) as error:
-                raise type(error)(f"{contestant.name}: {error}\n{log.read_text(errors='replace')[-2000:]}") from error
-            finally:
-                process.terminate()
-                try:
-                    process.wait(STOP_TIMEOUT_S)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+                process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _command(contestant: Contestant, job: Job, folder: Path) -> list[str]:

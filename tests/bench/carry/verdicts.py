@@ -43,7 +43,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """A target, what was measured for it, and whether it is met; None where it could not be measured."""
+    """A target, what was measured for it, and whether it is met; None where nothing was measured, or nothing asked."""
 
     target: str
     measured: Spread | None
@@ -81,27 +81,34 @@ def verdicts(rounds: Sequence[Round]) -> list[Verdict]:
         return run.cpu_us
 
     return [
-        _at_least(f"{LEAST}: throughput at least 0.75 of the ceiling's", 0.75, ratios(rounds, LEAST, CEILING, speed)),
-        _at_most(f"{LEAST}: CPU per result at most 1.5 times the ceiling's", 1.5, ratios(rounds, LEAST, CEILING, cpu)),
-        _at_least(f"{ONCE}: throughput at least 0.65 of the ceiling's", 0.65, ratios(rounds, ONCE, CEILING, speed)),
-        _at_least(f"{LEAST}: at least 10 times the hand-written loop", 10.0, ratios(rounds, LEAST, HANDWRITTEN, speed)),
+        at_least(f"{LEAST}: throughput at least 0.75 of the ceiling's", 0.75, ratios(rounds, LEAST, CEILING, speed)),
+        at_most(f"{LEAST}: CPU per result at most 1.5 times the ceiling's", 1.5, ratios(rounds, LEAST, CEILING, cpu)),
+        at_least(f"{ONCE}: throughput at least 0.65 of the ceiling's", 0.65, ratios(rounds, ONCE, CEILING, speed)),
+        at_least(f"{LEAST}: at least 10 times the hand-written loop", 10.0, ratios(rounds, LEAST, HANDWRITTEN, speed)),
         *(
-            _at_most(f"{LEAST}: less CPU per result than {other}", 1.0, ratios(rounds, LEAST, other, cpu))
+            at_most(f"{LEAST}: less CPU per result than {other}", 1.0, ratios(rounds, LEAST, other, cpu))
             for other in (GATHERED, MQ_BRIDGE, QUIX)
         ),
-        _between("the ceiling against itself: within 0.9 to 1.1", 0.9, 1.1, ratios(rounds, AGAIN, CEILING, cpu)),
+        between("the ceiling against itself: within 0.9 to 1.1", 0.9, 1.1, ratios(rounds, AGAIN, CEILING, cpu)),
     ]
 
 
-def _at_least(target: str, least: float, measured: Sequence[float]) -> Verdict:
-    return _between(target, least, float("inf"), measured)
+def told(figure: str, measured: Sequence[float]) -> Verdict:
+    """A figure without a target, beside those that have one."""
+    return Verdict(target=figure, measured=Spread.of(measured), met=None)
 
 
-def _at_most(target: str, most: float, measured: Sequence[float]) -> Verdict:
-    return _between(target, 0.0, most, measured)
+def at_least(target: str, least: float, measured: Sequence[float]) -> Verdict:
+    """By the median of the rounds."""
+    return between(target, least, float("inf"), measured)
 
 
-def _between(target: str, least: float, most: float, measured: Sequence[float]) -> Verdict:
+def at_most(target: str, most: float, measured: Sequence[float]) -> Verdict:
+    """By the median of the rounds."""
+    return between(target, 0.0, most, measured)
+
+
+def between(target: str, least: float, most: float, measured: Sequence[float]) -> Verdict:
     """By the median of the rounds."""
     if not measured:
         return Verdict(target=target, measured=None, met=None)

@@ -20,6 +20,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from bridge.adapters.kafka.group_promises import group_findings
 from bridge.adapters.kafka.promises import findings
 from bridge.adapters.kafka.settings import KafkaSettings, TopicCreation
 from bridge.adapters.kafka.topic_promises import Finding, Needs
@@ -191,7 +192,18 @@ async def test_a_topic_that_may_be_seen_but_not_written_fails_as_blocked(guarded
 
 async def told(guarded: Guarded, user: str, topics: list[str], transactional_ids: list[str]) -> dict[str, Finding]:
     """What the check says to that user, by code."""
-    settings = KafkaSettings(
+    found = await findings(
+        settings_of(guarded, user),
+        topics,
+        Needs(record_bytes_max=900_000, key_ttl_s=60.0),
+        state_topic="bridge.checked.state",
+        transactional_ids=transactional_ids,
+    )
+    return {finding.code: finding for finding in found}
+
+
+def settings_of(guarded: Guarded, user: str) -> KafkaSettings:
+    return KafkaSettings(
         bootstrap_servers=guarded.bootstrap_servers,
         security_protocol="SASL_SSL",
         sasl_mechanism="PLAIN",
@@ -200,14 +212,6 @@ async def told(guarded: Guarded, user: str, topics: list[str], transactional_ids
         ssl_cafile=str(guarded.ca),
         topics=TopicCreation(replication_factor=1),
     )
-    found = await findings(
-        settings,
-        topics,
-        Needs(record_bytes_max=900_000, key_ttl_s=60.0),
-        state_topic="bridge.checked.state",
-        transactional_ids=transactional_ids,
-    )
-    return {finding.code: finding for finding in found}
 
 
 async def test_the_check_names_every_right_that_is_missing(guarded: Guarded) -> None:
@@ -226,6 +230,13 @@ async def test_the_check_names_every_right_that_is_missing(guarded: Guarded) -> 
     for code, (words, _) in rows.items():
         assert words in found[code].sentence
     assert "prod.allowed" not in found["transactional_id_not_authorized"].sentence
+
+
+async def test_the_check_names_a_group_that_may_not_be_joined(guarded: Guarded) -> None:
+    settings = settings_of(guarded, "bridge")
+    assert "group_not_authorized" in {found.code for found in await group_findings(settings, "shared")}
+    guarded.allow("shared", AclOperation.READ, ResourceType.GROUP)
+    assert "group_not_authorized" not in {found.code for found in await group_findings(settings, "shared")}
 
 
 async def test_the_check_names_brokers_that_can_carry_no_transaction(guarded: Guarded) -> None:

@@ -42,7 +42,7 @@ async def test_another_sites_page_gets_nothing_done(headers: dict[str, str], met
         office.asking(None, peer="127.0.0.1", host="127.0.0.1:8080") as http,
     ):
         assert_problem(await http.request(method, path, headers=headers), 403, "foreign_site")
-    assert world.store.saved == []
+    assert world.store.wishes == []
 
 
 @pytest.mark.parametrize(

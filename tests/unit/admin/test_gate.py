@@ -52,7 +52,7 @@ async def test_only_operators_may_change(method: str, path: str, body: dict[str,
     async with open_office(world) as office:
         async with office.asking(READ) as http:
             assert_problem(await http.request(method, path, json=body), 403, "forbidden")
-        assert world.store.saved == []
+        assert world.store.wishes == []
         async with office.asking(OPERATE) as http:
             assert (await http.request(method, path, json=body)).status_code == (404 if "r1" in path else 202)
 
@@ -92,7 +92,7 @@ async def test_without_tokens_nobody_else_is(peer: str, host: str) -> None:
     async with open_office(world, tokens=NO_TOKENS) as office, office.asking(None, peer=peer, host=host) as http:
         for method, path, body in [*READING, *OPERATING]:
             assert_problem(await http.request(method, path, json=body), 403, "forbidden")
-    assert world.store.saved == []
+    assert world.store.wishes == []
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])

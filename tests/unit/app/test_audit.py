@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bridge.adapters.kafka.scan import Stretch
 from bridge.adapters.kafka.state_scan import Evidence
 from bridge.app.audit import generations_of, replays_of
+from bridge.app.audit_platform import Reading
 from bridge.app.repair import MARKED_AT_ONCE, Repair
 from bridge.domain.errors import Retry
 from bridge.domain.model import Generation
+from bridge.domain.owed import Carried
 from bridge.domain.plan import DeliveryMode
 from bridge.domain.standing import Reset, Standing
 from tests.fakes.ledger import FakeLedger
@@ -86,3 +89,24 @@ def test_replays_to_other_topics_are_read_too() -> None:
         (REF.identity, 3): {f"trial.{topic}" for topic in PLAN.topics}
     }
     assert generations_of([PLAN], found) == {REF.identity: 4}
+
+
+@pytest.mark.parametrize(
+    ("log_start", "first_ms", "unread", "since"),
+    [
+        (0, 1_000, (), datetime.fromtimestamp(0, UTC)),
+        (5, 1_000, (), datetime.fromtimestamp(61, UTC)),
+        (5, None, (), None),
+        (0, 1_000, ("rpa.dead",), None),
+        (0, 1_000, ("rpa.another",), datetime.fromtimestamp(0, UTC)),
+    ],
+    ids=["whole", "shortened", "emptied", "missing", "not its topic"],
+)
+def test_since_when_the_topics_are_whole(
+    log_start: int, first_ms: int | None, unread: tuple[str, ...], since: datetime | None
+) -> None:
+    """What retention took may have been the record of any older comment."""
+    stretch = Stretch(topic="rpa.urgent", partition=0, start=log_start, end=9, log_start=log_start)
+    firsts = {} if first_ms is None else {("rpa.urgent", 0): first_ms}
+    reading = Reading(carried=Carried(()), stretches=[stretch], first_ms=firsts, unread=unread)
+    assert reading.kept_since(PLAN) == since

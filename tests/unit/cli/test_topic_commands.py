@@ -16,6 +16,7 @@ from bridge.app.cli import app_for, audit, redrive, whatif
 from bridge.app.cli.exits import Exit
 from bridge.app.whatif import Moved, TriggerWhatif, WhatifOutcome
 from bridge.domain.audit_report import Audited, Cause, Fault, FaultKind
+from bridge.domain.owed import PlatformFound, Untold
 from bridge.domain.redrive import Fate, Redriven, RedriveReport
 from bridge.domain.whatif import Change, Way
 from tests.unit.config.files import GOOD, written
@@ -110,6 +111,30 @@ def test_an_audit_that_is_not(config: Path, monkeypatch: pytest.MonkeyPatch) -> 
         2,
         "lost",
     )
+
+
+def test_what_the_platform_has_and_the_topics_have_not_is_in_the_verdict(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audited = Audited(trigger="disputes", identity="o/d/t", generation=0, is_current=True)
+    audited.platform = PlatformFound(comments=1200, carried=1190, waiting=4, not_owed=1, lost=2, lost_uids=["s.1"])
+    audited.platform.untold[Untold.FILTER] = 3
+    audited.platform.sources_unseen = 1
+    monkeypatch.setattr(audit, "audit", gives(an_audit(audited)))
+    result = run("audit", "-c", config, "--platform")
+    assert result.exit_code == Exit.FAILED
+    assert result.stdout.splitlines()[6:12] == [
+        "  of 1,200 comments of the platform: 1,190 carried, 4 waiting, 1 for no route, 2 lost, 3 not to be told",
+        "            3  not to be told: the trigger has a comment filter that only the platform can decide",
+        "    lost: s.1",
+        "    and 1 more",
+        "    not judged: 1 sources of the dataset that the token may not see",
+        "read 7 records of 1 topics, 2 others",
+    ]
+    found = json.loads(run("audit", "-c", config, "--platform", "--json").stdout)
+    platform = found["triggers"][0]["platform"]
+    assert (platform["lost"], platform["lost_uids"], platform["not_to_be_told"]) == (2, ["s.1"], {"comment_filter": 3})
+    assert set(audit.REASONS) == set(Untold)
 
 
 def test_a_redrive_says_what_became_of_each(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

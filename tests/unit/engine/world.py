@@ -12,7 +12,7 @@ from bridge.domain.errors import BridgeError, Retry
 from bridge.domain.model import Generation, TriggerName
 from bridge.domain.plan import TriggerPlan
 from bridge.domain.standing import Standing
-from bridge.domain.trail import trail_of
+from bridge.domain.trail import at_work, trail_of
 from bridge.engine.cycle import Memory, Neighbours, Pass, run_cycle
 from bridge.engine.supervisor import Supervisor
 from bridge.engine.worker import Worker
@@ -81,6 +81,11 @@ class Store:
         self.standings[name] = standing
         self.saved.append(standing)
 
+    @property
+    def wishes(self) -> list[Standing]:
+        """What was saved of what somebody asked for; a worker writes down by itself how far it is."""
+        return [standing for standing in self.saved if standing.pause or standing.resets]
+
     async def _fail(self) -> None:
         await asyncio.sleep(0)
         if self.failures:
@@ -90,7 +95,7 @@ class Store:
 
 def new_memory() -> Memory:
     """Of a worker that has just taken over: the one before it may have left an advance under way."""
-    return Memory(trail=trail_of(Standing(), 0.0))
+    return Memory(trail=trail_of(at_work(Standing()), 0.0, 1024))
 
 
 class World:

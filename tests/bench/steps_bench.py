@@ -1,0 +1,99 @@
+"""Where the CPU of a result goes, step by step, in this process without any neighbour.
+
+`python -m tests.bench.steps_bench [--turns N] [--json]`. Steps take turns; the figure is the least of all turns:
+what disturbs a turn only ever adds. Same page, routes and results as the comparison of the whole job.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+from rich.console import Console
+from rich.table import Table
+
+from bridge.adapters.kafka.directory import Shape
+from bridge.adapters.kafka.packing import pack
+from bridge.adapters.kafka.parcel import all_parcels
+from bridge.adapters.platform.wire import decode_page
+from bridge.domain.census import Census
+from bridge.domain.decide import decide
+from bridge.domain.delivery import Delivery
+from bridge.domain.model import Generation
+from tests.bench.carry.job import PARTITIONS
+from tests.bench.carry.platform import Stage
+from tests.bench.carry.results import BATCH_SIZE, ROUTED, results
+from tests.bench.carry.tables import machine
+from tests.fakes.plans import a_plan
+
+TURNS = 60
+TRACEPARENT = f"00-{'0' * 31}1-{'0' * 15}1-00"
+
+
+def steps() -> dict[str, Callable[[], object]]:
+    """By what they are called in the README."""
+    page = Stage(results(BATCH_SIZE), BATCH_SIZE).answer("POST", "/any/fetch", b'{"size":%d}' % BATCH_SIZE)
+    plan = a_plan({label.lower(): label for label in ROUTED}, batch_size=BATCH_SIZE)
+    batch = decode_page(page, BATCH_SIZE)
+    decided = partial(decide, batch, plan, Generation(0), {}, TRACEPARENT)
+    deliveries = decided().deliveries
+    census = Census(plan.rules, datetime.now(UTC))
+    return {
+        "decode the page": partial(decode_page, page, BATCH_SIZE),
+        "decide (match, splice, headers, mark)": decided,
+        "count for the insight views": partial(census.count, batch),
+        "Kafka batches, no compression": partial(_packed, deliveries, None),
+        "Kafka batches, lz4": partial(_packed, deliveries, "lz4"),
+        "Kafka batches, zstd": partial(_packed, deliveries, "zstd"),
+    }
+
+
+def _packed(deliveries: Sequence[Delivery], compression: str | None) -> None:
+    shape = Shape(partitions=PARTITIONS, batch_bytes_max=900_000)
+    shapes = {delivery.topic: shape for delivery in deliveries}
+    packed = pack(deliveries, shapes, dict.fromkeys(shapes, 0), compression, 1_600_000_000_000)
+    for parcel in all_parcels(packed.lanes):
+        parcel.batch._build()
+
+
+def measured_us(turns: int) -> dict[str, float]:
+    """CPU microseconds of one result in each step."""
+    by_name = steps()
+    taken: dict[str, list[float]] = {name: [] for name in by_name}
+    gc.collect()
+    gc.freeze()
+    for _ in range(turns):
+        for name, step in by_name.items():
+            began = time.process_time()
+            step()
+            taken[name].append(time.process_time() - began)
+    return {name: round(min(each) / BATCH_SIZE * 1e6, 2) for name, each in taken.items()}
+
+
+def main(argv: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.steps_bench", description=__doc__)
+    parser.add_argument("--turns", type=int, default=TURNS)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args(argv)
+    gc.set_threshold(50_000, 20, 20)
+    figures = measured_us(args.turns)
+    if args.json:
+        print(json.dumps({"machine": machine(), "cpu_us_per_result": figures}))
+        return 0
+    table = Table("step", "CPU µs/result")
+    for name, figure in figures.items():
+        table.add_row(name, f"{figure:.2f}")
+    console = Console(width=140)
+    console.print(machine())
+    console.print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

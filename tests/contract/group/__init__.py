@@ -1,0 +1,1 @@
+"""The ports of the group: bulletin, control topic, membership."""
