@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from random import Random
 
 from tests.history.verdict import Figures
@@ -87,7 +88,7 @@ def tallies(chunks: Iterable[list[Case]], jobs: int) -> Iterator[Tally]:
     if jobs == 1:
         yield from map(tried, chunks)
         return
-    with ProcessPoolExecutor(jobs) as processes:
+    with ProcessPoolExecutor(jobs, get_context("forkserver")) as processes:
         ahead: list[Future[Tally]] = []
         for chunk in chunks:
             ahead.append(processes.submit(tried, chunk))
@@ -96,12 +97,16 @@ def tallies(chunks: Iterable[list[Case]], jobs: int) -> Iterator[Tally]:
         yield from (each.result() for each in ahead)
 
 
+def in_chunks(ordered: Iterator[Case]) -> Iterator[list[Case]]:
+    """As much as is handed to a process at a time."""
+    return iter(lambda: list(itertools.islice(ordered, CHUNK)), [])
+
+
 def prove(wanted: int, seed: int, jobs: int) -> bool:
     """Whether every schedule held."""
     began_s = told_s = time.monotonic()
     total = Tally()
-    ordered = cases(wanted, seed)
-    for tally in tallies(iter(lambda: list(itertools.islice(ordered, CHUNK)), []), jobs):
+    for tally in tallies(in_chunks(cases(wanted, seed)), jobs):
         for failure in tally.failures:
             tell(failure, len(total.failures))
         total.add(tally)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice, product
+from itertools import product
 from random import Random
 
 from tests.prove.faults import Fault, Schedule
@@ -84,11 +84,6 @@ def pairs(scenario: Scenario, trace: list[str], dice: Random) -> Iterator[Schedu
         if scenario.has_two and dice.random() < FROZEN_SHARE:
             schedule[first] = dice.choice(FREEZES)
         yield fitted(schedule, places)
-
-
-def pairs_by_seed(scenario: Scenario, trace: list[str], seed: int, count: int) -> Iterator[Schedule]:
-    """The first so many of them."""
-    return islice(pairs(scenario, trace, Random(seed)), count)
 
 
 def fitted(schedule: Schedule, places: dict[Fault, list[int]]) -> Schedule:

@@ -33,6 +33,7 @@ from tests.prove.outside import DAYS, NAME, RECORD_BYTES_MAX, Outside
 from tests.prove.struck import Broker, Marks, Platform, Standings
 
 VIRTUAL_S_MAX = 7200.0
+LOOKED_EVERY_S = 1.0
 ZOMBIE_POINTS = 12
 
 
@@ -228,7 +229,7 @@ class Run:
                 self.start()
             if self.outside.clock.monotonic_s() > end_s:
                 raise NeverSettledError(f"{self.outside.pending} comments are still pending")
-            await self.outside.clock.sleep(0.25)
+            await self.outside.clock.sleep(LOOKED_EVERY_S)
 
 
 class NeverSettledError(AssertionError):
