@@ -16,7 +16,7 @@ from tests.e2e.field import LATE_S, Field, identity
 from tests.history.events import Killed, LostMark, Outage, Part, Zombie
 from tests.neighbours.proxy import CLEAR, Proxy, Weather
 
-FAULTS = int(os.environ.get("BRIDGE_FAULTS", "14"))
+FAULTS = int(os.environ.get("BRIDGE_FAULTS", "12"))
 IS_LONG = FAULTS >= 100
 FROZEN_S_MAX = 7.0
 """Some twice a session."""

@@ -7,13 +7,13 @@ from random import Random
 
 import pytest
 
-from tests.prove.__main__ import Tally, cases, in_chunks, tallies
 from tests.prove.explore import exhaustive, faults_at, points_of
 from tests.prove.faults import Fault, Schedule, read, spelled
 from tests.prove.planted import BUGS, Bug
 from tests.prove.run import MakeTransactions, Outcome, Scenario, outcome_of
+from tests.prove.tally import Tally, fewer, in_chunks, tallies
 
-SCHEDULES = int(os.environ.get("BRIDGE_PROVE_SCHEDULES", "6200"))
+SCHEDULES = int(os.environ.get("BRIDGE_PROVE_SCHEDULES", "5000"))
 JOBS = min(2, os.cpu_count() or 1)
 SEED = int(os.environ.get("BRIDGE_PROVE_SEED", "20261122"))
 
@@ -24,12 +24,12 @@ def not_held(outcome: Outcome) -> str:
 
 @pytest.mark.timeout(300)
 def test_no_fault_at_any_await_and_no_pair_of_them_loses_or_repeats_anything() -> None:
-    """I1 to I9: all single faults, and some pairs by the seed."""
+    """I1 to I9: every stop and every error, and by the seed a part of what `make prove` tries."""
     total = Tally()
-    for tally in tallies(in_chunks(cases(SCHEDULES, SEED)), JOBS):
+    for tally in tallies(in_chunks(fewer(SCHEDULES, SEED)), JOBS):
         total.add(tally)
         assert not total.failures, f"seed {SEED}, {not_held(total.failures[0])}"
-    assert total.tried >= SCHEDULES
+    assert total.tried == SCHEDULES
 
 
 async def first_found(scenario: Scenario, transactions: MakeTransactions) -> Schedule | None:
