@@ -1,4 +1,4 @@
-"""A real Chromium, one for the run; where there is none the tests are skipped aloud, or fail where they must not be."""
+"""A real Chromium, one for a module; where there is none the tests are skipped aloud, or fail where they must not be."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE_MS = 15_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The distribution's own."""
+    """The distribution's own. Its driver keeps an event loop of this thread running, in which no other can begin: it
+    must be gone before the next asyncio test."""
     found = os.environ.get("BRIDGE_TEST_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         why = "needs Chromium: `deploy/scripts/debian-packages.sh chromium`"
