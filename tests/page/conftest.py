@@ -1,4 +1,4 @@
-"""A real Chromium, one for a module; where there is none the tests are skipped aloud, or fail where they must not be."""
+"""A real Chromium, one a module; where there is none the tests are skipped aloud, or fail where they must not be."""
 
 from __future__ import annotations
 
