@@ -24,7 +24,7 @@ from opentelemetry.sdk.metrics.export import Histogram as HistogramData
 from opentelemetry.sdk.resources import Resource
 from typing_extensions import override
 
-from bridge.app.telemetry.traces import grpc_exporter, protocol
+from bridge.app.telemetry.traces import otlp_exporter, protocol
 from bridge.domain.errors import Fatal
 from bridge.signals.probabilities import BOUNDS, HELP, NAME, Counted
 
@@ -107,19 +107,10 @@ def make_meters(resource: Resource, joined: Joined, env: Mapping[str, str]) -> M
             f"OTEL_METRICS_EXPORTER={','.join(sorted(unknown))}: expected prometheus, otlp or none",
             code="metrics_exporter",
         )
-    exporter = _otlp(protocol(env, "METRICS")) if "otlp" in named else None
+    exporter: MetricExporter | None = None
+    if "otlp" in named:
+        exporter = otlp_exporter(protocol(env, "METRICS"), OTLPMetricExporter, "metric_exporter", "OTLPMetricExporter")
     readers: list[MetricReader] = [JoinedPrometheusReader(joined)]
     if exporter is not None:
         readers.append(PeriodicExportingMetricReader(JoinedExporter(exporter, joined)))
     return MeterProvider(metric_readers=readers, resource=resource, shutdown_on_exit=False)
-
-
-def _otlp(spoken: str) -> MetricExporter:
-    match spoken:
-        case "http/protobuf":
-            return OTLPMetricExporter()
-        case "grpc":
-            exporter: MetricExporter = grpc_exporter("metric_exporter", "OTLPMetricExporter")
-            return exporter
-        case _:
-            raise Fatal(f"OTLP by {spoken!r}: expected http/protobuf or grpc", code="otlp_protocol")

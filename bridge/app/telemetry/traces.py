@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -39,6 +39,7 @@ LINKS_MAX = 4_096
 """A send span links to the create spans of its records; the SDK's own default of 128 is less than may be asked for."""
 
 Dropped = Callable[[int, str], None]
+Exporter = TypeVar("Exporter")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +176,7 @@ def asked_for(env: Mapping[str, str]) -> Exporting | None:
     return Exporting(
         queue_max=number_in(env, "OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_MAX),
         links_max=number_in(env, "OTEL_SPAN_LINK_COUNT_LIMIT", LINKS_MAX),
-        exporter=_otlp(protocol(env, "TRACES")),
+        exporter=otlp_exporter(protocol(env, "TRACES"), OTLPSpanExporter, "trace_exporter", "OTLPSpanExporter"),
     )
 
 
@@ -184,18 +185,19 @@ def protocol(env: Mapping[str, str], signal: str) -> str:
     return env.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL") or env.get("OTEL_EXPORTER_OTLP_PROTOCOL") or "http/protobuf"
 
 
-def _otlp(spoken: str) -> SpanExporter:
+def otlp_exporter(spoken: str, by_http: Callable[[], Exporter], grpc_module: str, grpc_name: str) -> Exporter:
+    """Of one signal, in the protocol that is spoken. Raises Fatal for another one, or where it is not installed."""
     match spoken:
         case "http/protobuf":
-            return OTLPSpanExporter()
+            return by_http()
         case "grpc":
-            exporter: SpanExporter = grpc_exporter("trace_exporter", "OTLPSpanExporter")
+            exporter: Exporter = _grpc_exporter(grpc_module, grpc_name)
             return exporter
         case _:
             raise Fatal(f"OTLP by {spoken!r}: expected http/protobuf or grpc", code="otlp_protocol")
 
 
-def grpc_exporter(module: str, name: str) -> Any:
+def _grpc_exporter(module: str, name: str) -> Any:
     """It brings a library of many megabytes, so it is an extra. Raises Fatal where that is not installed."""
     try:
         found = import_module(f"opentelemetry.exporter.otlp.proto.grpc.{module}")
