@@ -33,6 +33,11 @@ class Panel:
     more: dict[str, Any] = field(default_factory=dict)
 
 
+def number(title: str, expression: str, width: int, **more: Any) -> Panel:
+    """One figure, as it is now."""
+    return Panel(title, [(expression, "")], kind="stat", width=width, height=4, **more)
+
+
 def rate(metric: str, by: str, labels: str = EVERY) -> str:
     """A second, summed over everything but `by`."""
     return f"sum by ({by}) (rate({metric}{{{labels}}}{RATE}))"
@@ -48,13 +53,11 @@ def share(part: str, whole: str) -> str:
 
 
 OVERVIEW = [
-    Panel("Triggers here", [(f"sum(bridge_owned_triggers{{{PROCESS}}})", "")], kind="stat", width=4, height=4),
-    Panel(
+    number("Triggers here", f"sum(bridge_owned_triggers{{{PROCESS}}})", 4),
+    number(
         "Needing a person",
-        [(f'sum(bridge_trigger_state{{{EVERY},state=~"blocked|failed"}})', "")],
-        kind="stat",
-        width=4,
-        height=4,
+        f'sum(bridge_trigger_state{{{EVERY},state=~"blocked|failed"}})',
+        4,
         says="Blocked: something outside must change. Failed: stopped loudly until resumed.",
         more={"thresholds": [("green", None), ("red", 1)]},
     ),
@@ -62,20 +65,16 @@ OVERVIEW = [
     Panel(
         "Records a second", [(f"sum(rate(bridge_records_published_total{{{EVERY}}}{RATE}))", "")], "cps", "stat", 4, 4
     ),
-    Panel(
+    number(
         "Dead letters an hour",
-        [(f"sum(increase(bridge_dead_letters_total{{{EVERY}}}[1h])) or vector(0)", "")],
-        kind="stat",
-        width=4,
-        height=4,
+        f"sum(increase(bridge_dead_letters_total{{{EVERY}}}[1h])) or vector(0)",
+        4,
         more={"thresholds": [("green", None), ("orange", 1)]},
     ),
-    Panel(
+    number(
         "Producers abandoned an hour",
-        [(f"sum(increase(bridge_producers_abandoned_total{{{PROCESS}}}[1h])) or vector(0)", "")],
-        kind="stat",
-        width=4,
-        height=4,
+        f"sum(increase(bridge_producers_abandoned_total{{{PROCESS}}}[1h])) or vector(0)",
+        4,
         more={"thresholds": [("green", None), ("red", 1)]},
     ),
     Panel("States", [(f"sum by (state) (bridge_trigger_state{{{EVERY}}})", "{{state}}")], more={"stack": True}),
@@ -196,33 +195,17 @@ TRIGGER = [
 REPLAYING = f'max by (trigger) (bridge_trigger_state{{{EVERY},state="replaying"}})'
 
 REPLAY = [
-    Panel(
-        "Replaying now",
-        [(f'sum(bridge_trigger_state{{{EVERY},state="replaying"}})', "")],
-        kind="stat",
-        width=6,
-        height=4,
-    ),
-    Panel(
+    number("Replaying now", f'sum(bridge_trigger_state{{{EVERY},state="replaying"}})', 6),
+    number(
         "Being reset now",
-        [(f'sum(bridge_trigger_state{{{EVERY},state="resetting"}})', "")],
-        kind="stat",
-        width=6,
-        height=4,
+        f'sum(bridge_trigger_state{{{EVERY},state="resetting"}})',
+        6,
     ),
-    Panel(
-        "Done in a day",
-        [(f'sum(increase(bridge_resets_total{{{EVERY},phase="done"}}[1d])) or vector(0)', "")],
-        kind="stat",
-        width=6,
-        height=4,
-    ),
-    Panel(
+    number("Done in a day", f'sum(increase(bridge_resets_total{{{EVERY},phase="done"}}[1d])) or vector(0)', 6),
+    number(
         "Failed in a day",
-        [(f'sum(increase(bridge_resets_total{{{EVERY},phase="failed"}}[1d])) or vector(0)', "")],
-        kind="stat",
-        width=6,
-        height=4,
+        f'sum(increase(bridge_resets_total{{{EVERY},phase="failed"}}[1d])) or vector(0)',
+        6,
         more={"thresholds": [("green", None), ("red", 1)]},
     ),
     Panel(

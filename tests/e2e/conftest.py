@@ -33,3 +33,14 @@ async def town(
     await town.make_topics()
     yield town
     town.stop()
+
+
+@pytest.fixture
+async def town_with_own_redis(
+    platform: Platform, kafka: Broker, own_redis: Ledger, topics: Topics, tmp_path: Path
+) -> AsyncIterator[Town]:
+    """Its ledger may be stopped, filled and flushed."""
+    town = Town(platform, kafka, own_redis, topics, tmp_path / "bridge")
+    await town.make_topics()
+    yield town
+    town.stop()

@@ -21,16 +21,6 @@ REDIS_TIMEOUT_S = 1.0
 
 
 @pytest.fixture
-async def town_with_own_redis(
-    platform: Platform, kafka: Broker, own_redis: Ledger, topics: Topics, tmp_path: Path
-) -> AsyncIterator[Town]:
-    town = Town(platform, kafka, own_redis, topics, tmp_path / "bridge")
-    await town.make_topics()
-    yield town
-    town.stop()
-
-
-@pytest.fixture
 async def town_with_own_kafka(
     platform: Platform, own_kafka: Broker, redis_server: Ledger, redis_url: str, tmp_path: Path
 ) -> AsyncIterator[Town]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
-from tests.e2e.platform import DATASET, PROJECT, Platform
+from tests.e2e.platform import DATASET, PROJECT
 from tests.e2e.town import Town
-from tests.neighbours.choice import Broker, Ledger
-from tests.neighbours.topics import Topics
+from tests.neighbours.choice import Ledger
 
 pytestmark = pytest.mark.kafka_apache
 
@@ -62,13 +60,9 @@ ROWS = {
 
 
 @pytest.fixture
-async def town(
-    platform: Platform, kafka: Broker, own_redis: Ledger, topics: Topics, tmp_path: Path
-) -> AsyncIterator[Town]:
-    town = Town(platform, kafka, own_redis, topics, tmp_path / "bridge")
-    await town.make_topics()
-    yield town
-    town.stop()
+def town(town_with_own_redis: Town) -> Town:
+    """Every row harms its ledger."""
+    return town_with_own_redis
 
 
 def config_of(town: Town, *names: str) -> dict[str, Any]:

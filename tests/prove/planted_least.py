@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Callable, Collection, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
+from types import ModuleType
 
 import pytest
 
@@ -118,45 +119,18 @@ def not_raised(standing: Standing, now: datetime) -> Standing:
     return in_phase(standing, ResetPhase.REPLAYING)
 
 
-def _marks_first(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(worker, "run_cycle", marks_first)
-
-
-def _advances_first(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(worker, "run_cycle", advances_first)
-
-
-def _hopeful(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(cycle, "settle", hopeful)
-
-
-def _one_generation(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(decide_module, "MarkKeys", of_all_generations)
-
-
-def _forgets(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(cycle, "mark", forgets)
-
-
-def _claims_outage(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(cycle, "marked_before", claims_outage)
-
-
-def _early(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(reset, "in_phase", released_early)
-
-
-def _not_raised(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(reset, "released", not_raised)
+def planted(where: ModuleType, name: str, bug: object) -> Callable[[pytest.MonkeyPatch], None]:
+    """Puts a bug in the place of what is right."""
+    return lambda patch: patch.setattr(where, name, bug)
 
 
 PLANTS = {
-    "marked before the ack": _marks_first,
-    "advanced before the ack": _advances_first,
-    "an unknown receipt taken for an ack": _hopeful,
-    "a mark without its generation": _one_generation,
-    "acks forgotten that could not be marked": _forgets,
-    "a silent ledger taken for a full one": _claims_outage,
-    "the generation raised before the reset": _early,
-    "a replay in the old generation": _not_raised,
+    "marked before the ack": planted(worker, "run_cycle", marks_first),
+    "advanced before the ack": planted(worker, "run_cycle", advances_first),
+    "an unknown receipt taken for an ack": planted(cycle, "settle", hopeful),
+    "a mark without its generation": planted(decide_module, "MarkKeys", of_all_generations),
+    "acks forgotten that could not be marked": planted(cycle, "mark", forgets),
+    "a silent ledger taken for a full one": planted(cycle, "marked_before", claims_outage),
+    "the generation raised before the reset": planted(reset, "in_phase", released_early),
+    "a replay in the old generation": planted(reset, "released", not_raised),
 }

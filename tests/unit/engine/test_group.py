@@ -56,10 +56,12 @@ class Replica:
 
 
 @asynccontextmanager
-async def a_replica(world: World | None = None, shared: Shared | None = None) -> AsyncIterator[Replica]:
+async def a_replica(
+    world: World | None = None, shared: Shared | None = None, bulletin: FakeBulletin | None = None
+) -> AsyncIterator[Replica]:
     """Seated, with nothing assigned yet."""
     world, shared = world or World(), shared or Shared()
-    bulletin, group = FakeBulletin(shared, "me"), FakeMembership(shared)
+    bulletin, group = bulletin or FakeBulletin(shared, "me"), FakeMembership(shared)
     member = Member(
         world.neighbours,
         bulletin,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from typing_extensions import override
@@ -12,10 +10,10 @@ from typing_extensions import override
 from bridge.domain.commands import Command, Verb
 from bridge.domain.model import TriggerName
 from bridge.domain.standing import Standing
-from bridge.engine.group import Member
 from tests.fakes.clock import START
-from tests.fakes.group import FakeBulletin, FakeMembership, Shared
+from tests.fakes.group import FakeBulletin, Shared
 from tests.fakes.plans import REF, a_plan
+from tests.unit.engine.test_group import a_replica
 from tests.unit.engine.world import World
 
 NAME = TriggerName("elsewhere")
@@ -52,41 +50,14 @@ def command(verb: Verb, number: int) -> Command:
     return Command(id=f"c{number}", trigger=NAME, verb=verb, by="ann", at=START, reset_id="none")
 
 
-@asynccontextmanager
-async def a_member(
-    world: World, shared: Shared, bulletin: LateBulletin
-) -> AsyncIterator[tuple[Member, FakeMembership]]:
-    group = FakeMembership(shared)
-    member = Member(
-        world.neighbours,
-        bulletin,
-        bulletin,
-        group,
-        world.signals,
-        lambda: 0.5,
-        stop_timeout_s=30.0,
-        advance_s=5.0,
-        name="pod-1",
-    )
-    stop = asyncio.Event()
-    running = asyncio.create_task(member.run([world.plan], stop))
-    try:
-        await world.until(lambda: group.seat is not None)
-        group.assign(world.plan.name, NAME)
-        await world.until(lambda: member.at_work(world.plan.name) is not None)
-        yield member, group
-    finally:
-        stop.set()
-        await running
-
-
 async def test_two_commands_in_a_row_are_both_obeyed() -> None:
     """The second one is applied to what the first has left, seen by then or not."""
     world, shared = World(), Shared()
     shared.log = [command(Verb.PAUSE, 0), command(Verb.CANCEL_RESET, 1)]
-    async with a_member(world, shared, LateBulletin(shared)) as (_, group):
-        assert await group.deliver(0)
-        assert await group.deliver(1)
+    async with a_replica(world, shared, LateBulletin(shared)) as replica:
+        await replica.own(world.plan.name, NAME)
+        assert await replica.group.deliver(0)
+        assert await replica.group.deliver(1)
     standing = shared.standings[NAME]
     assert standing.pause is not None
     assert standing.obeyed is not None
@@ -100,10 +71,12 @@ async def test_a_command_obeyed_while_its_trigger_comes_into_the_configuration_r
     bulletin = LateBulletin(shared)
     plan = a_plan(name=NAME, ref=replace(REF, trigger="elsewhere"))
     world.source.make(plan.ref)
-    async with a_member(world, shared, bulletin) as (member, group):
+    async with a_replica(world, shared, bulletin) as replica:
+        await replica.own(world.plan.name, NAME)
+        member = replica.member
         bulletin.holds_saves = True
         bulletin.on_save.clear()
-        obeying = asyncio.create_task(group.deliver(0))
+        obeying = asyncio.create_task(replica.group.deliver(0))
         await bulletin.on_save.wait()
         await member.apply([world.plan, plan])
         await world.until(lambda: member.at_work(NAME) is not None)
