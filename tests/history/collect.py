@@ -23,6 +23,7 @@ from tests.history.events import (
     ResetDone,
     UnknownReceipt,
 )
+from tests.history.passes import trace_of
 from tests.neighbours.records import read_records
 
 Line: TypeAlias = Mapping[str, Any]
@@ -187,4 +188,5 @@ def published(record: ConsumerRecord[bytes, bytes]) -> Published:
         sequence_id=json.loads(record.value or b"{}")["sequence_id"],
         uid=headers["ce_subject"],
         key=record.key,
+        trace=trace_of(headers.get("traceparent", "")),
     )
