@@ -17,9 +17,9 @@ from bridge.adapters.kafka.control_topic import KafkaControl, control_topic
 from bridge.adapters.kafka.group_promises import group_findings
 from bridge.adapters.kafka.membership import KafkaMembership
 from bridge.adapters.kafka.settings import GroupSettings, KafkaSettings, TopicCreation
-from bridge.adapters.kafka.state_topic import KafkaStateStore
+from bridge.adapters.kafka.state_topic import KafkaStateStore, state_topic
 from bridge.domain.commands import Command, Verb
-from bridge.domain.errors import Blocked
+from bridge.domain.errors import Blocked, Retry
 from bridge.domain.model import TriggerName
 from bridge.domain.standing import Place, Standing
 from bridge.domain.status import Report, State, Status
@@ -100,6 +100,36 @@ async def test_a_store_writes_what_another_replica_has_changed_since(
     await store.save(DISPUTES, Standing())
     await mine.catch_up()
     assert mine.standing(DISPUTES).pause is None
+
+
+@pytest.mark.kafka_apache
+async def test_a_state_topic_that_was_deleted_is_made_again_with_what_the_replicas_know(
+    stack: AsyncExitStack, settings: KafkaSettings, deployment: str, topics: Topics
+) -> None:
+    """D18: nobody needs to save anything for that, and what is written on the new one is no old news."""
+    store, mine = await bulletin_of(stack, settings, deployment, "me")
+    other, theirs = await bulletin_of(stack, settings, deployment, "them")
+    for standing in (Standing(), PAUSED, Standing(), PAUSED):
+        await store.save(DISPUTES, standing)
+    await theirs.catch_up()
+    await topics.delete(state_topic(deployment))
+    async with asyncio.timeout(WITHIN_S):
+        while (await KafkaStateStore(settings, deployment).load()).get(DISPUTES) != PAUSED:
+            await asyncio.sleep(0.1)
+    await until_saved(other, DISPUTES, Standing())
+    await until(lambda: mine.standing(DISPUTES) == Standing())
+    await until_saved(store, DISPUTES, PAUSED)
+    await until(lambda: theirs.standing(DISPUTES) == PAUSED)
+
+
+async def until_saved(store: KafkaStateStore, name: TriggerName, standing: Standing) -> None:
+    """As the service does, again after each Retry."""
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            try:
+                return await store.save(name, standing)
+            except Retry:
+                await asyncio.sleep(0.1)
 
 
 async def test_reports_reach_the_other_replicas(
