@@ -43,6 +43,10 @@ class Decision:
     probabilities: Mapping[str, Sequence[float]]
 
 
+NOTHING = Decision(deliveries=(), shadowed={}, unmatched=0, dead_letters={}, probabilities={})
+"""What a page without results becomes."""
+
+
 def decide(
     batch: Batch, plan: TriggerPlan, generation: Generation, refused: Mapping[MarkKey, str], traceparent: str
 ) -> Decision:

@@ -39,6 +39,11 @@ def passed(status: Status, batch: Batch, decision: Decision, receipts: Sequence[
     )
 
 
+def rested(status: Status, now: datetime) -> Status:
+    """The same after a page without anything: no count has grown."""
+    return replace(status, failures_in_a_row=0, next_attempt=None, last_progress=now, oldest_pending=None)
+
+
 def held(status: Status, error: BridgeError, wait_s: float, now: datetime) -> Status:
     """One failure more in a row. It is progress all the same: liveness asks whether the loop turns, not if it wins."""
     return replace(

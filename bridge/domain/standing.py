@@ -160,9 +160,11 @@ class Standing:
         return next((reset for reset in self.resets if reset.id == reset_id), None)
 
     def with_reset(self, changed: Reset) -> Standing:
-        """Add a reset, or replace the one of the same id; the oldest ended ones are let go."""
-        others = tuple(reset for reset in self.resets if reset.id != changed.id)
-        return replace(self, resets=(*others, changed)[-RESET_HISTORY_MAX:])
+        """Add a reset, or replace the one of the same id; the oldest ended ones are let go, an open one never."""
+        others = [reset for reset in self.resets if reset.id != changed.id]
+        surplus = max(0, len(others) + 1 - RESET_HISTORY_MAX)
+        gone = {reset.id for reset in [each for each in others if each.phase.is_over][:surplus]}
+        return replace(self, resets=(*(reset for reset in others if reset.id not in gone), changed))
 
     def raised_by(self, cause: str) -> Standing:
         """The next generation. Raising it twice for one cause does nothing (D4)."""

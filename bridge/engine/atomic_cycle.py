@@ -15,7 +15,18 @@ from bridge.domain.settle import Held, settle
 from bridge.domain.standing import Reset
 from bridge.domain.trail import check_is_ahead, check_is_not_done
 from bridge.domain.window import Cut, cut
-from bridge.engine.cycle import Carried, Memory, Neighbours, Pass, Tenure, concluded, remember, watched_for_poison
+from bridge.engine.cycle import (
+    Carried,
+    Memory,
+    Neighbours,
+    Pass,
+    Tenure,
+    concluded,
+    is_idle,
+    remember,
+    rested,
+    watched_for_poison,
+)
 from bridge.signals import Signals
 
 PRODUCER_IDLE_S_MAX = 600.0
@@ -44,6 +55,8 @@ async def run_atomic_cycle(
     began_s = neighbours.clock.monotonic_s()
     with signals.cycle(plan.name) as traceparent:
         whole = await owned_page(plan, generation, memory, neighbours, signals)
+        if is_idle(whole, memory, window):
+            return rested(whole, memory)
         check_is_ahead(whole, memory.trail, began_s, neighbours.clock.now())
         page = cut(whole, window)
         position = memory.tenure.position if memory.tenure else None

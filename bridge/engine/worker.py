@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bridge.domain.backoff import backoff_s, poll_wait_s
 from bridge.domain.census import Census
 from bridge.domain.errors import Blocked, BridgeError, Retry, StopTrigger, Throttled
 from bridge.domain.plan import DeliveryMode, TriggerPlan
-from bridge.domain.progress import held, passed
+from bridge.domain.progress import held, passed, rested
 from bridge.domain.replay import Step, next_step, replayed
 from bridge.domain.standing import ResetPhase
 from bridge.domain.status import State, Status
@@ -195,7 +195,8 @@ class Worker:
         replay = standing.open_reset
         is_replaying = replay is not None and replay.phase is ResetPhase.REPLAYING
         self._enter(State.REPLAYING if is_replaying else State.RUNNING, "")
-        self.status = replace(self.status, generation=standing.generation)
+        if self.status.generation != standing.generation:
+            self.status = replace(self.status, generation=standing.generation)
         plan = self._prefixed.of(self.plan, replay.topic_prefix if replay and is_replaying else "")
         run_pass = run_atomic_cycle if plan.delivery is DeliveryMode.EXACTLY_ONCE else run_cycle
         window = window_of(standing)
@@ -206,14 +207,20 @@ class Worker:
         except MovedBack:
             await look_into(plan, self.keeper, self._memory, self._neighbours, self._signals)
             return 0.0
-        self.status = passed(self.status, done.batch, done.decision, done.receipts, self._clock.now())
-        self.census.count(done.batch)
+        self._count(done)
         if is_replaying:
             await self._count_replay(done)
         every_s = REACHED_IDLE_S if done.batch.is_end else REACHED_EVERY_S
         if self._clock.monotonic_s() - self._reached_at_s >= every_s:
             await self._note_reached(is_at_work=True)
         return self._rest(done)
+
+    def _count(self, done: Pass) -> None:
+        if done.batch.results or done.batch.filtered:
+            self.status = passed(self.status, done.batch, done.decision, done.receipts, self._clock.now())
+            self.census.count(done.batch)
+        else:
+            self.status = rested(self.status, self._clock.now())
 
     def _forget_reached(self) -> None:
         """What was written down of how far the trigger is, is of another generation once a reset is over."""
@@ -253,9 +260,8 @@ class Worker:
         reset = self.keeper.standing.open_reset
         if waiting or (reset is not None and reset.phase.holds_the_worker):
             return 0.0
-        self._enter(State.IDLE, "")
         wait_s = poll_wait_s(self.plan.poll_interval_s, self._random())
-        self.status = replace(self.status, next_attempt=self._clock.now() + timedelta(seconds=wait_s))
+        self._enter(State.IDLE, "", self._clock.now() + timedelta(seconds=wait_s))
         return wait_s
 
     def _back_off(self, error: BridgeError) -> float:
@@ -272,9 +278,11 @@ class Worker:
         self._signals.failed(self.plan.name, error, failures, wait_s)
         return wait_s
 
-    def _enter(self, state: State, reason: str) -> None:
+    def _enter(self, state: State, reason: str, next_attempt: datetime | None = None) -> None:
         before = self.status.state
-        self.status = replace(self.status, state=state, reason=reason)
+        self.status = replace(
+            self.status, state=state, reason=reason, next_attempt=next_attempt or self.status.next_attempt
+        )
         # running and idle follow each other at every poll: seen in the metrics, not worth a line each
         if before is not state and {before, state} != {State.RUNNING, State.IDLE}:
             self._signals.state_changed(self.plan.name, before, state, reason)

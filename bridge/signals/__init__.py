@@ -10,11 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from time import perf_counter
 from traceback import extract_tb
 
 from opentelemetry.metrics import Meter
-from opentelemetry.trace import Span, SpanKind, Tracer, get_current_span
+from opentelemetry.trace import SpanKind, Tracer, get_current_span
 
 from bridge.domain.decide import Decision
 from bridge.domain.delivery import Delivery, Outcome, Receipt
@@ -24,13 +23,11 @@ from bridge.domain.standing import Reset
 from bridge.domain.status import State, Status
 from bridge.signals.instruments import Instruments, register_gauges
 from bridge.signals.logger import Logger
-from bridge.signals.messaging import Sending, Tracing, fail, sending, traceparent
+from bridge.signals.messaging import Sending, Tracing, sending, traceparent
 from bridge.signals.probabilities import Probabilities
+from bridge.signals.spanning import Spanning, Step, step_span
 
 __all__ = ["Logger", "Signals", "Tracing", "traceparent"]
-
-LOCAL_STEPS = frozenset({"decide", "publish", "hold", "begin"})
-"""Steps that ask no neighbour themselves; what `publish` sends has spans of its own."""
 
 
 class Signals:
@@ -51,49 +48,23 @@ class Signals:
     @contextmanager
     def cycle(self, trigger: TriggerName) -> Iterator[str]:
         """The span of one pass; gives its `traceparent`, which each record carries where it has no span of its own."""
-        with self._span("bridge.cycle", SpanKind.INTERNAL, {"bridge.trigger": trigger}) as span:
+        with Spanning(self._tracer, "bridge.cycle", SpanKind.INTERNAL, {"bridge.trigger": trigger}) as span:
             yield traceparent(span)
 
-    @contextmanager
-    def step(self, trigger: TriggerName, step: str) -> Iterator[None]:
+    def step(self, trigger: TriggerName, step: str) -> Step:
         """The span and the seconds of one step of a pass."""
-        began = perf_counter()
-        try:
-            with self._span(step, SpanKind.INTERNAL if step in LOCAL_STEPS else SpanKind.CLIENT, {}):
-                yield
-        finally:
-            self._count.seconds.record(perf_counter() - began, {"trigger": trigger, "step": step})
-
-    @contextmanager
-    def _span(self, name: str, kind: SpanKind, attributes: Mapping[str, str]) -> Iterator[Span]:
-        with self._tracer.start_as_current_span(
-            name,
-            kind=kind,
-            attributes=attributes,
-            # A message may quote the platform; the code never does (I10).
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
-            try:
-                yield span
-            except BridgeError as error:
-                fail(span, error.code)
-                raise
-            except Exception:
-                fail(span, "internal")
-                raise
+        return Step(step_span(self._tracer, step), self._count.seconds, {"trigger": trigger, "step": step})
 
     @contextmanager
     def resetting(self, trigger: TriggerName, reset_id: str) -> Iterator[None]:
         """The span of what is done about a reset at one go; one that is interrupted and resumed has several."""
-        with self._span("bridge.reset", SpanKind.INTERNAL, {"bridge.trigger": trigger, "bridge.reset_id": reset_id}):
+        about = {"bridge.trigger": trigger, "bridge.reset_id": reset_id}
+        with Spanning(self._tracer, "bridge.reset", SpanKind.INTERNAL, about):
             yield
 
-    @contextmanager
-    def reset_step(self, step: str) -> Iterator[None]:
+    def reset_step(self, step: str) -> Spanning:
         """One step of it."""
-        with self._span(step, SpanKind.INTERNAL if step in LOCAL_STEPS else SpanKind.CLIENT, {}):
-            yield
+        return step_span(self._tracer, step)
 
     def fetched(self, trigger: TriggerName, batch: Batch) -> None:
         """A batch has come. Empty polls are counted by size and not logged."""

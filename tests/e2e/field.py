@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -231,8 +231,7 @@ class Field:
             expectation = self._expectation(name, (replayed_to or {}).get(name, ()))
             mine = [each for each in log if getattr(each, "trigger", "") == expectation.trigger]
             records = await read_topics(self.kafka.bootstrap_servers, self.topics_of(name))
-            causes: Sequence[Event] = [*doubts, *self.seen] if name == "least" else []
-            verdict = judge([*mine, *causes, *records], [expectation])
+            verdict = judge([*mine, *doubts, *self.seen, *records], [expectation])
             assert not verdict.violations, f"{name}: {verdict.explained()}"
             # Behind a reset a result may come in a later generation only, or in several.
             extra = verdict.figures.first_deliveries - verdict.figures.results
@@ -248,7 +247,8 @@ class Field:
             stem = LANES.get("abc"[number_of(str(result["uid"])) % 3])
             return {stem: self.topic(name, stem)} if stem else {"unmatched": self.topic(name, UNMATCHED)}
 
-        return expectation_of(identity(name), self.platform.expected(name), routes_of, replayed_to)
+        expectation = expectation_of(identity(name), self.platform.expected(name), routes_of, replayed_to)
+        return replace(expectation, exactly_once=MODES[name] == "exactly_once")
 
 
 @asynccontextmanager

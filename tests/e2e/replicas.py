@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 from tests.e2e.bridge_process import Bridge
 from tests.e2e.platform import DATASET, PROJECT
 from tests.e2e.topics import Read
 from tests.e2e.town import Town
-from tests.history.collect import Line, read_log_file
+from tests.history.collect import read_log_file
 
 POLL_S = 0.1
 WITHIN_S = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pass:
-    """What the platform saw of one pass: from its first fetch to its last answer."""
-
-    trace: str
-    from_ms: float
-    until_ms: float
-    advances: int
 
 
 class Replicas:
@@ -103,31 +91,6 @@ class Replicas:
         """Of all starts of all replicas."""
         files = [file for bridge in self.all for file in bridge.data_dir.glob("output-*.log")]
         return [line for file in files for line in read_log_file(file) if line.get("event") == event]  # type: ignore[misc]
-
-    def passes(self) -> dict[str, list[Pass]]:
-        """By trigger, in the order of their beginning, as the platform saw them; what it delayed itself is left out."""
-        seen: defaultdict[tuple[str, str], list[Line]] = defaultdict(list)
-        for line in read_log_file(self.town.platform.sandbox.events_file):
-            if line["traceparent"] and line["op"] in ("fetch", "advance") and not line["fault"]:
-                seen[str(line["trigger"]), str(line["traceparent"]).split("-")[1]].append(line)
-        found: defaultdict[str, list[Pass]] = defaultdict(list)
-        for (trigger, trace), lines in seen.items():
-            times = [float(line["at_ms"]) for line in lines]
-            advances = sum(line["op"] == "advance" for line in lines)
-            found[trigger].append(Pass(trace=trace, from_ms=min(times), until_ms=max(times), advances=advances))
-        return {trigger: sorted(passes, key=lambda each: each.from_ms) for trigger, passes in found.items()}
-
-
-def overlaps(passes: Iterable[Pass]) -> list[tuple[Pass, Pass]]:
-    """Pairs of passes that went on at the same time: two workers on one trigger (I6)."""
-    found: list[tuple[Pass, Pass]] = []
-    last: Pass | None = None
-    for each in passes:
-        if last is not None and each.from_ms < last.until_ms:
-            found.append((last, each))
-        if last is None or each.until_ms > last.until_ms:
-            last = each
-    return found
 
 
 def identity(trigger: str) -> str:

@@ -85,7 +85,7 @@ async def test_the_subscriber_of_the_readme_works_once_and_joins_the_trace(town:
     town.platform.upload(5)
     await town.until(lambda: len(subscriber.worked()) == 5)
 
-    first = await read_topics(town.kafka.bootstrap_servers, [TOPIC], 1)
+    first = await read_topics(town.kafka.bootstrap_servers, [TOPIC])
     await append(town, *first[:2])
     with bridge.api as api:
         beginning = {"to_comment_created_at": "2020-01-01T00:00:00Z", "reason": "a test"}
@@ -95,7 +95,7 @@ async def test_the_subscriber_of_the_readme_works_once_and_joins_the_trace(town:
     town.platform.upload(1)
     await town.until(lambda: len(subscriber.worked()) == 11)
 
-    everything = await read_topics(town.kafka.bootstrap_servers, [TOPIC], 1)
+    everything = await read_topics(town.kafka.bootstrap_servers, [TOPIC])
     assert len(everything) == 14, "eleven records, and three copies that were appended by hand"
     uids = [record.uid for record in first]
     assert subscriber.worked() == [(0, uid) for uid in uids] + [(1, uid) for uid in [*uids, everything[-1].uid]]

@@ -1,4 +1,4 @@
-"""Reading topics back, as a consumer that trusts nobody."""
+"""Records as a subscriber sees them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import ConsumerRecord
+
+from tests.neighbours.records import read_records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,35 +42,18 @@ class Read:
         return int(self.headers["ce_generation"])
 
 
-async def read_topics(bootstrap_servers: str, topics: Sequence[str], partitions_each: int) -> list[Read]:
-    """Every record up to the ends of now, read_committed, in the order of topic, partition and offset."""
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap_servers,
-        isolation_level="read_committed",
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-    )
-    await consumer.start()
-    try:
-        partitions = [TopicPartition(topic, number) for topic in topics for number in range(partitions_each)]
-        consumer.assign(partitions)
-        ends = await consumer.end_offsets(partitions)
-        found: list[Read] = []
-        while [at for at, end in ends.items() if await consumer.position(at) < end]:
-            for at, messages in (await consumer.getmany(timeout_ms=500)).items():
-                found += [_read(message) for message in messages if message.offset < ends[at]]
-        return sorted(found, key=lambda read: (read.topic, read.partition, read.offset))
-    finally:
-        await consumer.stop()
+async def read_topics(bootstrap_servers: str, topics: Sequence[str]) -> list[Read]:
+    """Every record up to the ends of now, in the order of topic, partition and offset."""
+    return [_read(record) for record in await read_records(bootstrap_servers, topics)]
 
 
-def _read(message: Any) -> Read:
+def _read(message: ConsumerRecord[bytes, bytes]) -> Read:
     return Read(
         topic=message.topic,
         partition=message.partition,
         offset=message.offset,
         appended_ms=message.timestamp,
         key=message.key,
-        value=message.value,
+        value=message.value or b"",
         headers={name: value.decode() for name, value in message.headers},
     )

@@ -95,7 +95,7 @@ class Town:
         return wanted
 
     async def read(self) -> list[Read]:
-        return await read_topics(self.kafka.bootstrap_servers, self.all_topics, PARTITIONS)
+        return await read_topics(self.kafka.bootstrap_servers, self.all_topics)
 
     async def drained(self, count: int, within_s: float = WITHIN_S) -> list[Read]:
         """The records, once the trigger is idle and there are that many at least."""

@@ -60,7 +60,7 @@ def judge(history: History, expectations: Sequence[Expectation]) -> Verdict:
     for expectation in expectations:
         records = by_trigger.pop(expectation.trigger, [])
         records.sort(key=lambda each: (each.append_time_ms, each.topic, each.partition, each.offset))
-        trial = Trial(expectation, timeline_of(expectation, iter(history)), records, causes_of(history, expectation))
+        trial = Trial(expectation, timeline_of(expectation, history), records, causes_of(history, expectation))
         violations += trial.violations()
         figures += trial.figures()
     for trigger, strays in by_trigger.items():
@@ -81,8 +81,8 @@ class Cause:
 
 def causes_of(history: Sequence[Event], expectation: Expectation) -> list[Cause]:
     """What in the history can lead to a duplicate of this trigger (I5); resets do not, they raise the generation."""
-    causes = []
-    for event in history:
+    causes: list[Cause] = []
+    for event in () if expectation.exactly_once else history:
         match event:
             case Killed() if event.who in CAUSES:
                 causes.append(Cause(event.at_ms, event.at_ms, CAUSES[event.who]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import httpx
-from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import ConsumerRecord
 
 from tests.history.events import (
@@ -25,12 +23,13 @@ from tests.history.events import (
     ResetDone,
     UnknownReceipt,
 )
+from tests.history.passes import trace_of
+from tests.neighbours.records import read_records
 
 Line: TypeAlias = Mapping[str, Any]
 RoutesOf: TypeAlias = Callable[[Line], Mapping[str, str]]
 
 LOG_APPEND_TIME = 1
-READ_TIMEOUT_S = 60.0
 
 
 class BadEvidenceError(ValueError):
@@ -168,43 +167,7 @@ def instant_of(line: Line) -> datetime:
 async def read_topics(bootstrap_servers: str, topics: Sequence[str]) -> list[Published]:
     """Every record from the beginning to the end as it is now. The topics must have been made with
     `message.timestamp.type=LogAppendTime`: a time the sender chose proves nothing."""
-    await _check_there(bootstrap_servers, topics)
-    consumer = AIOKafkaConsumer(
-        *topics,
-        bootstrap_servers=bootstrap_servers,
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-    )
-    try:
-        async with asyncio.timeout(READ_TIMEOUT_S):
-            await consumer.start()
-            return [published(record) for record in await _all_records(consumer)]
-    finally:
-        await consumer.stop()
-
-
-async def _check_there(bootstrap_servers: str, topics: Sequence[str]) -> None:
-    """A consumer that is given a missing topic waits for it, long."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, group_id=None)
-    try:
-        await consumer.start()
-        missing = set(topics) - await consumer.topics()
-    finally:
-        await consumer.stop()
-    if missing:
-        raise BadEvidenceError(f"not there: {', '.join(sorted(missing))}")
-
-
-async def _all_records(consumer: AIOKafkaConsumer) -> list[ConsumerRecord[bytes, bytes]]:
-    """Without a group every partition of the topics is assigned from the start."""
-    ends = await consumer.end_offsets(list(consumer.assignment()))
-    found = []
-    while [place for place, end in ends.items() if await consumer.position(place) < end]:
-        for records in (await consumer.getmany(timeout_ms=500)).values():
-            found += records
-    return found
+    return [published(record) for record in await read_records(bootstrap_servers, topics)]
 
 
 def published(record: ConsumerRecord[bytes, bytes]) -> Published:
@@ -225,4 +188,5 @@ def published(record: ConsumerRecord[bytes, bytes]) -> Published:
         sequence_id=json.loads(record.value or b"{}")["sequence_id"],
         uid=headers["ce_subject"],
         key=record.key,
+        trace=trace_of(headers.get("traceparent", "")),
     )

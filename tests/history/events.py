@@ -75,7 +75,7 @@ class ResetDone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """A record in a log, with the time the broker appended it."""
+    """A record in a log, with the time the broker appended it; `trace` is that of the pass that sent it."""
 
     topic: str
     partition: int
@@ -88,6 +88,7 @@ class Published:
     sequence_id: str
     uid: str
     key: bytes | None
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +129,7 @@ class Zombie:
     """Between two times, work of a process that was dead or had lost the trigger could still take effect.
 
     Its bytes lay in a broker that stood still, or it slept and woke up behind a take-over: nobody can call that back.
+    In `exactly_once` it is shut out, and excuses nothing but a fetch.
     """
 
     at_ms: float
@@ -157,7 +159,8 @@ class Expectation:
 
     `generations` holds for each generation every result from where it began on, in the trigger's order. `drained`: the
     run went on until nothing was left, so that the last generation is owed whole. `windows` are generations that are
-    replays with an end, `whole` those of them that came to it, so that all of it is owed.
+    replays with an end, `whole` those of them that came to it, so that all of it is owed. `exactly_once`: nothing
+    excuses a repeat.
     """
 
     trigger: str
@@ -165,3 +168,4 @@ class Expectation:
     drained: bool = True
     windows: frozenset[int] = frozenset()
     whole: frozenset[int] = frozenset()
+    exactly_once: bool = False

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.history.events import Advanced, Event, Expectation, Expected, Fetched, ResetDone
+from tests.history.events import Advanced, Event, Expectation, Expected, Fetched, ResetDone, Zombie
 from tests.history.verdict import Violation
 
 
@@ -28,6 +28,7 @@ class Timeline:
     covered_ms: dict[int, list[float]] = field(default_factory=dict)
     begun_ms: dict[int, float] = field(default_factory=dict)
     breaches: list[Violation] = field(default_factory=list)
+    zombies: Sequence[Zombie] = ()
     advances: int = 0
     resets: int = 0
     fetches_ms: dict[str, list[float]] = field(default_factory=dict)
@@ -76,7 +77,8 @@ class Timeline:
                 return
 
     def _fetched(self, event: Fetched) -> None:
-        self._worked(event.worker)
+        if not self._is_of_zombie(event):
+            self._worked(event.worker)
         places = [self.place[each] for each in event.sequence_ids if each in self.place]
         rank = max(places) + 1 if places else self._rank_of(event.from_sequence_id)
         if event.from_sequence_id not in self.place:
@@ -115,6 +117,11 @@ class Timeline:
         place = self.place.get(sequence_id)
         return self._batches.get(sequence_id) if place is None else place + 1
 
+    def _is_of_zombie(self, event: Fetched) -> bool:
+        """It has lost the trigger, and only asks: its lease ended between the question and the request (D15)."""
+        lost = event.worker in self._workers[:-1]
+        return lost and any(zombie.at_ms <= event.at_ms <= zombie.until_ms for zombie in self.zombies)
+
     def _worked(self, worker: str) -> None:
         """I6: whoever lost a trigger does not come back to it in the same term."""
         if not worker or self._workers[-1:] == [worker]:
@@ -143,10 +150,10 @@ def longest(expectation: Expectation) -> Sequence[Expected]:
     return order
 
 
-def timeline_of(expectation: Expectation, events: Iterator[Event]) -> Timeline:
+def timeline_of(expectation: Expectation, events: Sequence[Event]) -> Timeline:
     """Everything the platform logged of one trigger."""
-    timeline = Timeline(expectation)
-    for event in events:
-        if getattr(event, "trigger", None) == expectation.trigger:
-            timeline.read(event)
+    mine = [event for event in events if getattr(event, "trigger", None) == expectation.trigger]
+    timeline = Timeline(expectation, zombies=[event for event in mine if isinstance(event, Zombie)])
+    for event in mine:
+        timeline.read(event)
     return timeline

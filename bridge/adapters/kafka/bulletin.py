@@ -9,9 +9,8 @@ from typing import Self
 from aiokafka import TopicPartition
 
 from bridge.adapters.kafka.admin import end_offset
-from bridge.adapters.kafka.client import connected
 from bridge.adapters.kafka.failures import FOREIGN, translated
-from bridge.adapters.kafka.own_topic import CLEANUP, OwnTopic, find_or_make
+from bridge.adapters.kafka.own_topic import CLEANUP, OwnTopic, OwnTopicCheck
 from bridge.adapters.kafka.own_writer import OwnWriter
 from bridge.adapters.kafka.reader import Reader, reader_of, record_of
 from bridge.adapters.kafka.settings import KafkaSettings
@@ -40,6 +39,18 @@ def status_topic(deployment: str) -> str:
     return f"bridge.{deployment}.status"
 
 
+def own_status_topic(deployment: str) -> OwnTopic:
+    """As it must be."""
+    return OwnTopic(
+        name=status_topic(deployment),
+        title="status topic",
+        partitions=1,
+        why_partitions="one is enough",
+        configs=STATUS_CONFIGS,
+        why_policy="which keeps what is worth nothing",
+    )
+
+
 class KafkaBulletin:
     """Reads on, uncommitted, so that other triggers' open transactions hide no wish; begins anew where it is cut off.
 
@@ -61,9 +72,9 @@ class KafkaBulletin:
         self._store = store
         self._clock = clock
         self._own_name = writer
-        self._accept = frozenset(accept)
         self._state = TopicPartition(state_topic(deployment), PARTITION)
         self._status = TopicPartition(status_topic(deployment), PARTITION)
+        self._status_check = OwnTopicCheck(settings, own_status_topic(deployment), frozenset(accept))
         self._writer = OwnWriter(settings, on_abandoned)
         self._standings: dict[TriggerName, Standing] = {}
         self._reports: dict[TriggerName, Report] = {}
@@ -147,17 +158,8 @@ class KafkaBulletin:
             await self._clock.sleep(REOPEN_S)
 
     async def _find_topics(self) -> None:
-        await self._store.check()
-        own = OwnTopic(
-            name=self._status.topic,
-            title="status topic",
-            partitions=1,
-            why_partitions="one is enough",
-            configs=STATUS_CONFIGS,
-            why_policy="which keeps what is worth nothing",
-        )
-        async with connected(self._settings, self._settings.publish_timeout_s, f"the {own.title} {own.name}") as client:
-            await find_or_make(client, own, self._settings.topics, self._accept)
+        await self._store.check(anew=True)
+        await self._status_check.check(anew=True)
 
     async def _read_on(self, reader: Reader) -> None:
         await reader.know(self._state.topic, self._status.topic)
@@ -174,7 +176,10 @@ class KafkaBulletin:
             for message in batches.get(self._state, ()):
                 if message.key:
                     self._note(record_of(message))
-            await self._move_to(await reader.position(self._state))
+            position = await reader.position(self._state)
+            if position < self._position:
+                raise Retry(f"the topic {self._state.topic} was made anew", code="topic_made_anew")
+            await self._move_to(position)
             if batches:
                 changed, self._changed = self._changed, asyncio.Event()
                 changed.set()

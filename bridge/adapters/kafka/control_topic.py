@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Self
 
-from bridge.adapters.kafka.client import check_settings, connected
+from bridge.adapters.kafka.client import check_settings
 from bridge.adapters.kafka.control_format import UnknownCommandError, command_of, command_record
 from bridge.adapters.kafka.failures import FOREIGN, translated
-from bridge.adapters.kafka.own_topic import CLEANUP, OwnTopic, find_or_make
+from bridge.adapters.kafka.own_topic import CLEANUP, OwnTopic, OwnTopicCheck
 from bridge.adapters.kafka.own_writer import OwnWriter
 from bridge.adapters.kafka.packing import partition_of
 from bridge.adapters.kafka.reader import read_all
@@ -57,10 +57,8 @@ class KafkaControl:
     ) -> None:
         self._settings = settings
         self._own = own_control_topic(deployment, settings.group)
-        self._accept = frozenset(accept)
+        self._check = OwnTopicCheck(settings, self._own, frozenset(accept))
         self._writer = OwnWriter(settings, on_abandoned)
-        self._is_checked = False
-        self._checking = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         check_settings(self._settings)
@@ -92,13 +90,7 @@ class KafkaControl:
 
     async def check(self, *, anew: bool = False) -> None:
         """Find the topic as it must be, or make it (D16). `anew`: it may have changed since it was looked at."""
-        async with self._checking:
-            if self._is_checked and not anew:
-                return
-            timeout_s = self._settings.publish_timeout_s
-            async with connected(self._settings, timeout_s, f"the control topic {self._own.name}") as client:
-                await find_or_make(client, self._own, self._settings.topics, self._accept)
-            self._is_checked = True
+        await self._check.check(anew=anew)
 
 
 def _commands(records: Iterator[StateRecord]) -> Iterator[tuple[Place, Command]]:

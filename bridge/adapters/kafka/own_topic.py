@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from aiokafka.errors import InvalidReplicationFactorError
 
 from bridge.adapters.kafka.admin import NewTopic, Topic, create_topic, describe_topics, in_sync_min, topic_configs
-from bridge.adapters.kafka.client import Client
+from bridge.adapters.kafka.client import Client, connected
 from bridge.adapters.kafka.failures import failed
-from bridge.adapters.kafka.settings import TopicCreation
+from bridge.adapters.kafka.settings import KafkaSettings, TopicCreation
 from bridge.domain.errors import Blocked, Retry
 
-APPEAR_POLLS_MAX = 100
+APPEAR_POLLS_MAX = 1_000
 UNKNOWN_TOPIC_CODE = 3
 CLEANUP = "cleanup.policy"
 SINGLE_REPLICA = "single_replica"
@@ -42,8 +43,48 @@ class OwnTopic:
         return self.title.replace(" ", "_")
 
 
-async def find_or_make(client: Client, own: OwnTopic, creation: TopicCreation, accept: Collection[str]) -> bool:
-    """True when it had to be made. Raises Blocked for one that is not what it must be, Retry, and what aiokafka does.
+class OwnTopicCheck:
+    """Looks an own topic up before its first use, and again once there is a doubt: as it must be, or made (D16).
+
+    `on_found` is part of it: where that fails the topic is looked up again.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        own: OwnTopic,
+        accept: Collection[str],
+        on_found: Callable[[Client], Awaitable[None]] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._own = own
+        self._accept = accept
+        self._on_found = on_found
+        self._doubts = 1
+        self._doubts_settled = 0
+        self._checking = asyncio.Lock()
+
+    def doubt(self) -> None:
+        """It may have changed since it was looked at."""
+        self._doubts += 1
+
+    async def check(self, *, anew: bool = False) -> None:
+        """One at a time; `anew` whether there is a doubt or not. Raises as `find_or_make`, all of it translated."""
+        async with self._checking:
+            if self._doubts == self._doubts_settled and not anew:
+                return
+            # A doubt that comes meanwhile is for the next time.
+            doubts = self._doubts
+            doing = f"the {self._own.title} {self._own.name}"
+            async with connected(self._settings, self._settings.publish_timeout_s, doing) as client:
+                await find_or_make(client, self._own, self._settings.topics, self._accept)
+                if self._on_found is not None:
+                    await self._on_found(client)
+            self._doubts_settled = doubts
+
+
+async def find_or_make(client: Client, own: OwnTopic, creation: TopicCreation, accept: Collection[str]) -> None:
+    """Raises Blocked for one that is not what it must be, Retry, and what aiokafka does.
 
     `accept` names the promises that need not hold: `single_replica` lets it be made with one copy where the cluster
     cannot hold more.
@@ -52,11 +93,10 @@ async def find_or_make(client: Client, own: OwnTopic, creation: TopicCreation, a
     if topic.error_code == UNKNOWN_TOPIC_CODE:
         await _create(client, own, creation.replication_factor, accept)
         await _appeared(client, own)
-        return True
+        return
     if topic.error_code:
         raise failed(topic.error_code, f"the {own.title} {own.name} cannot be looked up")
     await _verify(client, own, topic.partitions, accept)
-    return False
 
 
 async def _described(client: Client, name: str) -> Topic:
@@ -64,7 +104,7 @@ async def _described(client: Client, name: str) -> Topic:
 
 
 async def _appeared(client: Client, own: OwnTopic) -> None:
-    """A topic just made is known to every broker within a few round trips."""
+    """A topic just made is known to every broker within some round trips, on a busy machine within many."""
     for _ in range(APPEAR_POLLS_MAX):
         if (await _described(client, own.name)).is_led:
             return

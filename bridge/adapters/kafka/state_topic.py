@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Self
 
-from bridge.adapters.kafka.client import check_settings, connected
+from bridge.adapters.kafka.admin import end_offset
+from bridge.adapters.kafka.client import Client, check_settings
 from bridge.adapters.kafka.failures import FOREIGN, translated
 from bridge.adapters.kafka.own_topic import (
     CLEANUP,
@@ -15,7 +16,7 @@ from bridge.adapters.kafka.own_topic import (
     UNCHECKED_TOPICS,
     UNKNOWN_TOPIC_CODE,
     OwnTopic,
-    find_or_make,
+    OwnTopicCheck,
 )
 from bridge.adapters.kafka.own_writer import OwnWriter
 from bridge.adapters.kafka.reader import read_all
@@ -54,7 +55,7 @@ class KafkaStateStore:
         writer: str = "",
     ) -> None:
         self._settings = settings
-        self._own = OwnTopic(
+        own = OwnTopic(
             name=state_topic(deployment),
             title="state topic",
             partitions=1,
@@ -62,13 +63,11 @@ class KafkaStateStore:
             configs=CONFIGS,
             why_policy="which forgets pauses and generations in time",
         )
-        self._topic = self._own.name
-        self._accept = frozenset(accept)
+        self._topic = own.name
+        self._check = OwnTopicCheck(settings, own, frozenset(accept), self._restore)
         self._writer = OwnWriter(settings, on_abandoned)
         self._name = writer
         self._acked: dict[bytes, StateRecord] = {}
-        self._is_checked = False
-        self._checking = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         check_settings(self._settings)
@@ -84,11 +83,10 @@ class KafkaStateStore:
             async with asyncio.timeout(self._settings.publish_timeout_s):
                 everything = await read_all(self._settings, self._topic, PARTITION)
         except FOREIGN as error:
-            self._is_checked = False
+            self._check.doubt()
             raise translated(error, f"the state topic {self._topic} cannot be read") from error
-        records = [record for record in everything if is_of_standing(record)]
-        self._acked = {record.key: record for record in records}
-        return standings_of(records)
+        self._acked = _latest(everything)
+        return standings_of(self._acked.values())
 
     async def save(self, name: TriggerName, standing: Standing) -> None:
         """As the port says; raises Blocked like `load`."""
@@ -96,6 +94,7 @@ class KafkaStateStore:
         changed = {record.key: record for record in records_of(name, standing, self._name) if not self._has(record)}
         if changed:
             await self._write(changed)
+            await self.check()
 
     def learn(self, record: StateRecord) -> None:
         """What stands on the topic now, whoever wrote it: a later `save` compares with it."""
@@ -108,29 +107,48 @@ class KafkaStateStore:
         return acked is not None and acked.value == record.value
 
     async def _write(self, records: Mapping[bytes, StateRecord]) -> None:
+        before = self._last_offset
         try:
             offsets = await self._writer.write(self._topic, PARTITION, list(records.values()))
         except BaseException:  # also where it is cut off
             for key in records:
                 # It may be there or not: whatever is saved next is written.
                 self._acked.pop(key, None)
-            self._is_checked = False
+            self._check.doubt()
             raise
+        if any(0 <= offset <= before for offset in offsets):
+            # Another topic of that name took it.
+            self._check.doubt()
+            return
         for record, offset in zip(records.values(), offsets, strict=True):
             if offset < 0:
                 self._acked.pop(record.key, None)
             self.learn(replace(record, offset=offset))
 
-    async def check(self) -> None:
-        """Find the topic as it must be, or make it (D16)."""
-        async with self._checking:
-            if self._is_checked:
-                return
-            timeout_s = self._settings.publish_timeout_s
-            async with connected(self._settings, timeout_s, f"the state topic {self._topic}") as client:
-                was_made = await find_or_make(client, self._own, self._settings.topics, self._accept)
-            if was_made and self._acked:
-                # Somebody deleted it under us: what we know of it is all there is.
-                known, self._acked = self._acked, {}
-                await self._write(known)
-            self._is_checked = True
+    @property
+    def _last_offset(self) -> int:
+        return max((record.offset for record in self._acked.values()), default=-1)
+
+    async def check(self, *, anew: bool = False) -> None:
+        """Find the topic as it must be, or make it (D16). `anew`: it may have changed since it was looked at."""
+        await self._check.check(anew=anew)
+
+    async def _restore(self, client: Client) -> None:
+        """One that was deleted under us, whoever made it again: what nobody has written since is known here alone."""
+        known = self._acked
+        if not known:
+            return
+        await client.track({self._topic})
+        if await end_offset(client, self._topic, PARTITION) > self._last_offset:
+            return
+        self._acked = _latest(await read_all(self._settings, self._topic, PARTITION))
+        try:
+            if missing := {key: record for key, record in known.items() if key not in self._acked}:
+                await self._write(missing)
+        except BaseException:
+            self._acked = known
+            raise
+
+
+def _latest(records: Iterable[StateRecord]) -> dict[bytes, StateRecord]:
+    return {record.key: record for record in records if is_of_standing(record)}

@@ -55,7 +55,7 @@ def set_up(deployment: str, brokers: str = "", env: Mapping[str, str] = os.envir
     resource = _resource(deployment, env)
     logger = make_logger()
     joined = Joined()
-    meters = make_meters(resource, joined, env)
+    meters = make_meters(resource, joined, env, has_traces=exporting is not None)
     meter = meters.get_meter("bridge", __version__)
     dropped = meter.create_counter("bridge_spans_dropped", "", "Spans that never reached the collector, by reason")
     traces = make_traces(exporting, resource, lambda spans, reason: dropped.add(spans, {"reason": reason}))

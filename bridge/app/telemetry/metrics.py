@@ -9,7 +9,14 @@ from typing import Any
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider, ObservableGauge, UpDownCounter
+from opentelemetry.sdk.metrics import (
+    AlwaysOffExemplarFilter,
+    Counter,
+    Histogram,
+    MeterProvider,
+    ObservableGauge,
+    UpDownCounter,
+)
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     HistogramDataPoint,
@@ -99,8 +106,13 @@ class JoinedExporter(MetricExporter):
         self._exporter.shutdown(timeout_millis)
 
 
-def make_meters(resource: Resource, joined: Joined, env: Mapping[str, str]) -> MeterProvider:
-    """`/metrics` is always there. Raises Fatal for an exporter or a protocol that is not."""
+def make_meters(
+    resource: Resource, joined: Joined, env: Mapping[str, str], *, has_traces: bool = False
+) -> MeterProvider:
+    """`/metrics` is always there. Raises Fatal for an exporter or a protocol that is not.
+
+    Exemplars lead from a figure to its trace, so without traces none are picked.
+    """
     named = {name.strip() for name in env.get("OTEL_METRICS_EXPORTER", "").split(",")} - {""}
     if unknown := named - {"prometheus", "otlp", "none"}:
         raise Fatal(
@@ -113,4 +125,9 @@ def make_meters(resource: Resource, joined: Joined, env: Mapping[str, str]) -> M
     readers: list[MetricReader] = [JoinedPrometheusReader(joined)]
     if exporter is not None:
         readers.append(PeriodicExportingMetricReader(JoinedExporter(exporter, joined)))
-    return MeterProvider(metric_readers=readers, resource=resource, shutdown_on_exit=False)
+    return MeterProvider(
+        metric_readers=readers,
+        resource=resource,
+        exemplar_filter=None if has_traces else AlwaysOffExemplarFilter(),
+        shutdown_on_exit=False,
+    )

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 import pytest
 
@@ -17,9 +18,9 @@ from bridge.adapters.kafka.control_topic import KafkaControl, control_topic
 from bridge.adapters.kafka.group_promises import group_findings
 from bridge.adapters.kafka.membership import KafkaMembership
 from bridge.adapters.kafka.settings import GroupSettings, KafkaSettings, TopicCreation
-from bridge.adapters.kafka.state_topic import KafkaStateStore
+from bridge.adapters.kafka.state_topic import KafkaStateStore, state_topic
 from bridge.domain.commands import Command, Verb
-from bridge.domain.errors import Blocked
+from bridge.domain.errors import Blocked, Retry
 from bridge.domain.model import TriggerName
 from bridge.domain.standing import Place, Standing
 from bridge.domain.status import Report, State, Status
@@ -102,6 +103,36 @@ async def test_a_store_writes_what_another_replica_has_changed_since(
     assert mine.standing(DISPUTES).pause is None
 
 
+@pytest.mark.kafka_apache
+async def test_a_state_topic_that_was_deleted_is_made_again_with_what_the_replicas_know(
+    stack: AsyncExitStack, settings: KafkaSettings, deployment: str, topics: Topics
+) -> None:
+    """D18: nobody needs to save anything for that, and what is written on the new one is no old news."""
+    store, mine = await bulletin_of(stack, settings, deployment, "me")
+    other, theirs = await bulletin_of(stack, settings, deployment, "them")
+    for standing in (Standing(), PAUSED, Standing(), PAUSED):
+        await store.save(DISPUTES, standing)
+    await theirs.catch_up()
+    await topics.delete(state_topic(deployment))
+    async with asyncio.timeout(WITHIN_S):
+        while (await KafkaStateStore(settings, deployment).load()).get(DISPUTES) != PAUSED:
+            await asyncio.sleep(0.1)
+    await until_saved(other, DISPUTES, Standing())
+    await until(lambda: mine.standing(DISPUTES) == Standing())
+    await until_saved(store, DISPUTES, PAUSED)
+    await until(lambda: theirs.standing(DISPUTES) == PAUSED)
+
+
+async def until_saved(store: KafkaStateStore, name: TriggerName, standing: Standing) -> None:
+    """As the service does, again after each Retry."""
+    async with asyncio.timeout(WITHIN_S):
+        while True:
+            try:
+                return await store.save(name, standing)
+            except Retry:
+                await asyncio.sleep(0.1)
+
+
 async def test_reports_reach_the_other_replicas(
     stack: AsyncExitStack, settings: KafkaSettings, deployment: str
 ) -> None:
@@ -170,15 +201,17 @@ async def test_a_control_topic_that_cannot_serve_is_refused_with_a_sentence(
 
 @dataclass(slots=True)
 class Sitter:
-    """A seat that notes what it is told; `slow_s` is how long it takes to stop its work."""
+    """A seat that notes what it is told; `slow_s` is how long it takes to stop its work, `turns` count rebalances."""
 
     group: KafkaMembership
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     owned: frozenset[TriggerName] = frozenset()
     commands: list[tuple[Command, Place]] = field(default_factory=list)
     slow_s: float = 0.0
+    turns: int = 0
 
     async def revoked(self) -> None:
+        self.turns += 1
         await asyncio.sleep(self.slow_s)
         self.owned = frozenset()
 
@@ -190,7 +223,10 @@ class Sitter:
         return True
 
 
-Seat = Callable[[], Sitter]
+class Seat(Protocol):
+    """Takes a new seat; `instance_id` makes it a static one."""
+
+    def __call__(self, instance_id: str | None = None) -> Sitter: ...
 
 
 @pytest.fixture
@@ -199,8 +235,9 @@ async def seat(stack: AsyncExitStack, settings: KafkaSettings, deployment: str) 
     sitters: list[tuple[Sitter, asyncio.Task[None]]] = []
     control = await stack.enter_async_context(KafkaControl(settings, deployment))
 
-    def make() -> Sitter:
-        sitter = Sitter(KafkaMembership(settings, deployment, control, SystemClock()))
+    def make(instance_id: str | None = None) -> Sitter:
+        own = replace(settings, group=replace(settings.group, instance_id=instance_id))
+        sitter = Sitter(KafkaMembership(own, deployment, control, SystemClock()))
         sitters.append((sitter, asyncio.create_task(sitter.group.sit(sitter, sitter.stop))))
         return sitter
 
@@ -248,3 +285,27 @@ async def test_commands_come_to_the_owner_and_again_to_nobody(
     await control.append(a_command(NAMES[0], "c9"))
     await until(lambda: bool(second.commands))
     assert [command.id for command, _ in second.commands] == ["c9"]
+
+
+@pytest.mark.kafka_apache
+@pytest.mark.parametrize("leads", [True, False], ids=["the leader", "another one"])
+async def test_a_static_member_that_restarts_within_its_session_has_its_triggers_back_and_moves_nobody(
+    seat: Seat, settings: KafkaSettings, leads: bool
+) -> None:
+    """And one that does not come back is replaced."""
+    first = seat("pod-0")
+    await until(lambda: len(first.owned) == len(NAMES))
+    second = seat("pod-1")
+    await until(lambda: bool(second.owned) and len(first.owned) + len(second.owned) == len(NAMES))
+    going, staying = (first, second) if leads else (second, first)
+    turns, mine, theirs = staying.turns, going.owned, staying.owned
+    going.stop.set()
+    await until(lambda: not going.owned)
+    back = seat("pod-0" if leads else "pod-1")
+    await until(lambda: back.owned == mine)
+    # Several heartbeats on, when the others would have heard of a rebalance.
+    await asyncio.sleep(3 * settings.group.heartbeat_s)
+    assert (staying.turns, staying.owned, back.owned) == (turns, theirs, mine)
+    assert min(staying.group.sure_s(), back.group.sure_s()) > 3.0
+    back.stop.set()
+    await until(lambda: len(staying.owned) == len(NAMES))

@@ -14,7 +14,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from bridge.adapters.kafka.settings import TopicCreation
 from bridge.adapters.kafka.state_topic import KafkaStateStore, state_topic
 from bridge.domain.errors import Blocked, Fatal, Retry
-from bridge.domain.model import Generation
+from bridge.domain.model import Generation, TriggerName
 from bridge.domain.standing import Standing
 from tests.contract.publisher.words import rows_of
 from tests.contract.state_store.conftest import MakeStore
@@ -134,6 +134,39 @@ async def test_a_topic_deleted_under_us_is_made_again_with_all_that_is_known(
     assert await store_on(kafka.bootstrap_servers, deployment).load() == {DISPUTES: PAUSED, FEES: changed}
 
 
+@pytest.mark.kafka_apache
+async def test_a_topic_that_somebody_else_made_again_gets_what_only_we_know(
+    kafka: Broker, store_on: MakeStore, topics: Topics, deployment: str
+) -> None:
+    """D18: what is saved again counts as there by what the old topic held."""
+    ours, theirs = store_on(kafka.bootstrap_servers, deployment), store_on(kafka.bootstrap_servers, deployment)
+    await theirs.load()
+    for standing in (Standing(), PAUSED, REPLAYED, PAUSED):
+        await ours.save(DISPUTES, standing)
+    await topics.delete(state_topic(deployment))
+    changed = Standing(generation=Generation(7))
+    await healed(theirs, changed, name=FEES)
+    await ours.check(anew=True)
+    await ours.save(DISPUTES, PAUSED)
+    assert await store_on(kafka.bootstrap_servers, deployment).load() == {DISPUTES: PAUSED, FEES: changed}
+    await ours.save(FEES, Standing())
+    assert await theirs.load() == {DISPUTES: PAUSED, FEES: Standing()}
+
+
+@pytest.mark.kafka_apache
+async def test_an_offset_that_goes_back_says_that_the_topic_is_another(
+    kafka: Broker, store_on: MakeStore, topics: Topics, deployment: str
+) -> None:
+    """It was made again between two saves, and nothing failed."""
+    store = store_on(kafka.bootstrap_servers, deployment)
+    for standing in (Standing(), PAUSED, REPLAYED, PAUSED):
+        await store.save(DISPUTES, standing)
+    await topics.delete(state_topic(deployment))
+    await healed(store_on(kafka.bootstrap_servers, deployment), REPLAYED, name=FEES)
+    await healed(store, PAUSED, name=FEES)
+    assert await store_on(kafka.bootstrap_servers, deployment).load() == {DISPUTES: PAUSED, FEES: PAUSED}
+
+
 async def test_no_broker_is_retry_and_quick(store_on: MakeStore, deployment: str) -> None:
     store = store_on("127.0.0.1:1", deployment)
     began = time.monotonic()
@@ -152,12 +185,14 @@ def hurt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     broker.stop()
 
 
-async def healed(store: KafkaStateStore, standing: Standing, within_s: float = 20.0) -> None:
+async def healed(
+    store: KafkaStateStore, standing: Standing, within_s: float = 20.0, name: TriggerName = DISPUTES
+) -> None:
     """Save as the service does, again after each Retry: a broker back from a stand-still is fenced for a moment."""
     end_s = time.monotonic() + within_s
     while True:
         try:
-            return await store.save(DISPUTES, standing)
+            return await store.save(name, standing)
         except Retry:
             if time.monotonic() > end_s:
                 raise

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.domain.backoff import BLOCKED_CAP_S, RETRY_AFTER_CAP_S, RETRY_CAP_S, backoff_s, poll_wait_s
@@ -143,6 +143,34 @@ def test_the_history_of_resets_is_bounded_and_keeps_the_newest() -> None:
     standing = Standing()
     for number in range(RESET_HISTORY_MAX + 5):
         standing = standing.with_reset(a_reset(f"r{number}", ResetPhase.DONE))
+    assert len(standing.resets) == RESET_HISTORY_MAX
+    assert standing.resets[-1].id == f"r{RESET_HISTORY_MAX + 4}"
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 2 * RESET_HISTORY_MAX), st.sampled_from(ResetPhase)), min_size=150, max_size=250)
+)
+def test_no_reset_under_way_is_ever_let_go_for_the_history(changes: list[tuple[int, ResetPhase]]) -> None:
+    """I7: a hundred that were refused meanwhile would make the owner forget in the middle what it is doing."""
+    standing, latest = Standing(), dict[str, ResetPhase]()
+    for number, phase in changes:
+        standing = standing.with_reset(a_reset(f"r{number}", phase))
+        latest[f"r{number}"] = phase
+        kept = {reset.id: reset.phase for reset in standing.resets}
+        under_way = {id_ for id_, phase in latest.items() if not phase.is_over}
+        assert kept.items() <= latest.items()
+        assert under_way <= kept.keys()
+        assert standing.resets[-1].id == f"r{number}"
+        assert len(kept) == len(standing.resets)
+        assert len(kept) == min(len(latest), max(RESET_HISTORY_MAX, len(under_way | {f"r{number}"})))
+
+
+def test_a_reset_outlives_a_hundred_that_are_refused_meanwhile() -> None:
+    standing = Standing().with_reset(a_reset("mine", ResetPhase.REPLAYING))
+    for number in range(RESET_HISTORY_MAX + 5):
+        standing = standing.with_reset(a_reset(f"r{number}", ResetPhase.FAILED))
+    assert standing.open_reset == a_reset("mine", ResetPhase.REPLAYING)
     assert len(standing.resets) == RESET_HISTORY_MAX
     assert standing.resets[-1].id == f"r{RESET_HISTORY_MAX + 4}"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bridge.domain.delivery import Outcome
+from bridge.domain.delivery import MarkKeys, Outcome
 from bridge.domain.errors import Blocked, Retry, StopTrigger
+from bridge.domain.model import Generation, SequenceId
 from bridge.domain.plan import OnLedgerOutage
 from tests.fakes.plans import REF, a_plan
 from tests.unit.engine.world import World, sequence
@@ -31,6 +32,16 @@ async def test_an_empty_page_advances_nothing() -> None:
     assert not done.advanced
     assert [call[0] for call in world.source.calls] == ["fetch"]
     assert world.ledger.calls == []
+
+
+async def test_an_empty_page_marks_what_an_outage_left_unmarked() -> None:
+    """I5: somebody may have moved the trigger past what was acked and not marked, and may move it back."""
+    world = World()
+    mark = MarkKeys(REF.identity, Generation(0)).of(SequenceId("seq-1"), "urgent")
+    world.memory.unmarked.add(mark)
+    await world.cycle()
+    assert world.ledger.holds(REF) == {mark}
+    assert not world.memory.unmarked
 
 
 async def test_a_page_of_filtered_comments_only_is_advanced_at_once() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
@@ -68,6 +70,14 @@ async def test_a_pass_is_one_trace_of_its_steps() -> None:
         "send rpa.urgent",
         "send rpa.unrouted",
     }
+
+
+@pytest.mark.parametrize("run_pass", [run_cycle, run_atomic_cycle])
+async def test_a_pass_that_finds_nothing_has_asked_the_platform_and_nobody_else(run_pass: Callable[..., Any]) -> None:
+    """Most passes of an idle trigger: a thousand of them poll, and steps without work would hide those with some."""
+    world, seen = World(), Seen()
+    await run_pass(world.plan, Generation(0), world.memory, world.neighbours, seen.signals)
+    assert [span.name for span in seen.finished] == ["fetch", "bridge.cycle"]
 
 
 async def test_each_record_has_a_create_span_that_its_header_names() -> None:
