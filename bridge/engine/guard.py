@@ -43,7 +43,7 @@ class Guard:
         self._is_leaving = False
 
     def leave(self) -> None:
-        """Cut fetches off from now on: nothing is under way on their account."""
+        """Cut fetches and take-overs off from now on: nothing is under way on their account."""
         if self._bound is not None and not self._is_leaving:
             self._bound.reschedule(0)
         self._is_leaving = True
@@ -138,9 +138,10 @@ class GuardedTransactions:
         self._guard = guard
 
     async def take_over(self, trigger: TriggerName) -> Position | None:
-        """As the port says."""
+        """As the port says; raises Leaving too. What is cut off is an owner less, never a record."""
         self._guard.permit()
-        return await self._transactions.take_over(trigger)
+        async with self._guard.unless_leaving():
+            return await self._transactions.take_over(trigger)
 
     async def publish_atomically(
         self, trigger: TriggerName, deliveries: Sequence[Delivery], position: Position

@@ -94,7 +94,7 @@ def freeze_kafka(field: Field, dice: Random) -> None:
 
 def kill_kafka(field: Field, _: Random) -> None:
     with out(field, Part.KAFKA):
-        field.kafka.kill()
+        field.kafka.kill_with_its_markers_written()
         field.seen.append(Killed(at_ms=now_ms(), who=Part.KAFKA))
         field.kafka.begin()
 

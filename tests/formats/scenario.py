@@ -9,13 +9,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bridge.adapters.kafka.control_format import command_record
 from bridge.adapters.kafka.state_format import position_record, records_of
+from bridge.adapters.kafka.status_format import status_record
 from bridge.adapters.redis_ledger.scripts import ring_of
+from bridge.domain.commands import Command, Verb
 from bridge.domain.decide import decide
 from bridge.domain.delivery import mark_key
 from bridge.domain.model import Generation, SequenceId, TriggerName
 from bridge.domain.position import Position
-from bridge.domain.standing import Bookmark, Pause, Reset, ResetPhase, Standing
+from bridge.domain.standing import Bookmark, Pause, Place, Reached, Reset, ResetPhase, Span, Standing
+from bridge.domain.status import LastError, Report, State, Status
 from tests.fakes.plans import REF, a_plan
 from tests.fakes.results import a_batch, raw_result
 
@@ -57,6 +61,67 @@ STANDING = Standing(
     pause=Pause(by="bob", at=NOON, reason="release"),
     resets=(DONE, UNDER_WAY),
 )
+SHARED_NAME = TriggerName("claims")
+SHARED = Standing(
+    generation=Generation(1),
+    generation_reset_id="a1",
+    resets=(DONE,),
+    trigger="org1/collateral/claim",
+    obeyed=Place(offset=41, at_ms=1_767_614_400_000),
+    reached=Reached(
+        trigger="org1/collateral/claim",
+        generation=Generation(1),
+        place=Bookmark(batch_id=SequenceId("seq-90"), last=SequenceId("seq-88"), last_at=NOON - timedelta(minutes=1)),
+        high=NOON,
+        firsts=(SequenceId("seq-70"), SequenceId("seq-80")),
+        spans=(Span(first=NOON - timedelta(minutes=9), last=NOON - timedelta(minutes=5), until=NOON),),
+        is_at_work=True,
+    ),
+)
+"""Of a trigger that replicas share."""
+ASKED = Reset(
+    id="c9",
+    to_comment_created_at=NOON - timedelta(days=3),
+    requested_at=NOON,
+    requested_by="alice",
+    reason="a rule was wrong",
+    allow_skip=True,
+    until=NOON - timedelta(days=1),
+    topic_prefix="replay.",
+)
+COMMANDS = (
+    Command(id="1", trigger=NAME, verb=Verb.PAUSE, by="bob", at=NOON, reason="release"),
+    Command(id="2", trigger=NAME, verb=Verb.RESUME, by="bob", at=NOON),
+    Command(id="3", trigger=NAME, verb=Verb.RESET, by="alice", at=NOON, reset=ASKED),
+    Command(id="4", trigger=NAME, verb=Verb.CANCEL_RESET, by="bob", at=NOON, reset_id="c9"),
+)
+REPORTS = (
+    Report(
+        status=Status(
+            name=NAME,
+            state=State.BLOCKED,
+            reason="the topic rpa.urgent does not exist",
+            generation=Generation(2),
+            position=SequenceId("seq-9"),
+            next_attempt=NOON + timedelta(seconds=5),
+            oldest_pending=NOON - timedelta(minutes=3),
+            last_advance=NOON - timedelta(minutes=2),
+            last_progress=NOON - timedelta(minutes=1),
+            last_error=LastError(code="topic_missing", message="the topic rpa.urgent does not exist", at=NOON),
+            failures_in_a_row=3,
+            results=40,
+            filtered=2,
+            unmatched=5,
+            skipped_duplicates=1,
+            published={"urgent": 30},
+            dead_letters={"record_too_large": 1},
+            shadowed={"next": 4},
+        ),
+        owner="pod-1",
+        at=NOON,
+    ),
+    Report(status=Status(name=TriggerName("fees")), owner="pod-2", at=NOON),
+)
 POSITION = Position(
     trigger=REF.identity,
     generation=Generation(2),
@@ -87,13 +152,24 @@ class Kept:
 
 
 def state() -> list[Kept]:
-    """The state topic: wish, generation and position of a trigger, and a standing with nothing in it."""
+    """The state topic: wish, generation and position of a trigger, a standing with nothing in it, a shared one."""
     untouched = records_of(TriggerName("fees"), Standing())
-    return [Kept.of(each.key, each.value) for each in (*records_of(NAME, STANDING), *untouched, position())]
+    shared = records_of(SHARED_NAME, SHARED, "pod-1")
+    return [Kept.of(each.key, each.value) for each in (*records_of(NAME, STANDING), *untouched, position(), *shared)]
 
 
 def position() -> Any:
     return position_record(NAME, POSITION)
+
+
+def control() -> list[Kept]:
+    """The control topic: a command of each kind."""
+    return [Kept.of(each.key, each.value) for each in map(command_record, COMMANDS)]
+
+
+def status() -> list[Kept]:
+    """The status topic: an owner's word with all that can be in it, and with nothing."""
+    return [Kept.of(each.key, each.value) for each in map(status_record, REPORTS)]
 
 
 def records() -> list[Kept]:
@@ -116,7 +192,7 @@ def ledger() -> list[Kept]:
     return [Kept(key.decode(), member, {}) for key in ring_of(REF)]
 
 
-WRITTEN = {"state": state, "records": records, "ledger": ledger}
+WRITTEN = {"state": state, "control": control, "status": status, "records": records, "ledger": ledger}
 
 
 def spelled(kept: Iterable[Kept]) -> str:

@@ -10,15 +10,31 @@ import jsonschema
 import pytest
 
 from bridge import __version__
+from bridge.adapters.kafka.control_format import UnknownCommandError, command_of
 from bridge.adapters.kafka.state_format import StateRecord, position_of, standings_of
+from bridge.adapters.kafka.status_format import report_of
 from bridge.app.record_schema import record_schema
 from bridge.consumer import DeadLetter, Record, complete_up_to, parse
+from bridge.domain.commands import Command
 from bridge.domain.model import TriggerName
 from bridge.domain.standing import Standing
-from tests.formats.scenario import NAME, POSITION, STANDING, WRITTEN, Kept, recorded, versions
+from bridge.domain.status import Report
+from tests.formats.scenario import (
+    COMMANDS,
+    NAME,
+    POSITION,
+    REPORTS,
+    SHARED,
+    SHARED_NAME,
+    STANDING,
+    WRITTEN,
+    Kept,
+    recorded,
+    versions,
+)
 
 VERSIONS = versions()
-MAPS = frozenset({"records"})
+MAPS = frozenset({"records", "published", "dead_letters", "shadowed"})
 """Members whose keys are data, not fields."""
 
 
@@ -39,7 +55,7 @@ def test_old_state_is_read(version: str) -> None:
 
 def assert_state_is_read(kept: Iterable[Kept]) -> None:
     records = [StateRecord(key=one.key.encode(), value=one.value.encode()) for one in kept]
-    assert standings_of(records) == {NAME: STANDING, TriggerName("fees"): Standing()}
+    assert standings_of(records) == {NAME: STANDING, TriggerName("fees"): Standing(), SHARED_NAME: SHARED}
     assert position_of(NAME, records) == POSITION
     complete = complete_up_to((record.key, record.value) for record in records)[NAME]
     assert (complete.trigger, complete.last, complete.records) == (POSITION.trigger, POSITION.last, POSITION.records)
@@ -49,9 +65,55 @@ def assert_state_is_read(kept: Iterable[Kept]) -> None:
 def test_the_state_of_the_next_release_is_read_as_far_as_it_is_known(version: str) -> None:
     """Unknown members anywhere, a higher version, keys of other kinds: passed over, and nothing of ours forgotten."""
     others = [Kept("disputes/lease", "not even JSON", {}), Kept("", "1", {}), Kept("disputes/wish/2", "{}", {})]
-    next_ones = [Kept(one.key, json.dumps(later(one.body)), {}) for one in recorded(version, "state")]
-    assert next_ones[0].value != recorded(version, "state")[0].value
-    assert_state_is_read([*others, *next_ones, *others])
+    grown = next_ones(recorded(version, "state"))
+    assert grown[0].value != recorded(version, "state")[0].value
+    assert_state_is_read([*others, *grown, *others])
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_old_commands_are_read(version: str) -> None:
+    assert commands_in(recorded(version, "control")) == list(COMMANDS)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_commands_of_the_next_release_are_read_as_far_as_they_are_known(version: str) -> None:
+    """A kind that is not known here is told as such, never taken for another: its reader says so and goes on."""
+    kept = recorded(version, "control")
+    assert commands_in(next_ones(kept)) == list(COMMANDS)
+    for stranger in (
+        *(json.dumps({**one.body, "command": "drain"}) for one in kept),
+        *(json.dumps({name: value for name, value in one.body.items() if name != "id"}) for one in kept),
+        *("", "null", "[]", '{"command": "pause"}', "not even JSON"),
+    ):
+        with pytest.raises(UnknownCommandError):
+            command_of(stranger.encode())
+
+
+def commands_in(kept: Iterable[Kept]) -> list[Command]:
+    return [command_of(one.value.encode()) for one in kept]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_old_reports_are_read(version: str) -> None:
+    """D19: replicas of both releases show each other's triggers while one is rolled out."""
+    assert reports_in(recorded(version, "status")) == list(REPORTS)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_reports_of_the_next_release_are_read_as_far_as_they_are_known(version: str) -> None:
+    kept = recorded(version, "status")
+    assert reports_in(next_ones(kept)) == list(REPORTS)
+    strange = [Kept(one.key, json.dumps({**one.body, "state": "pondering"}), {}) for one in kept]
+    assert reports_in([*strange, Kept("fees", "not even JSON", {}), Kept("fees", "[]", {})]) == [None] * 4
+
+
+def reports_in(kept: Iterable[Kept]) -> list[Report | None]:
+    return [report_of(StateRecord(key=one.key.encode(), value=one.value.encode())) for one in kept]
+
+
+def next_ones(kept: Iterable[Kept]) -> list[Kept]:
+    """As a next release might write them."""
+    return [Kept(one.key, json.dumps(later(one.body)), {}) for one in kept]
 
 
 def later(value: Any, name: str = "") -> Any:

@@ -5,17 +5,20 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 from typing_extensions import override
 
-from tests.neighbours.process import LocalServer, free_port
+from tests.neighbours.process import POLL_S, LocalServer, free_port
+from tests.neighbours.transaction_log import is_between_verdict_and_markers
 
 HERE = Path(__file__).parent / "apache_kafka"
 CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qk"
 JAVA_MIN = 17  # what a broker of Kafka 4 needs
+SETTLED_WITHIN_S = 20.0
 HEAP = ["-Xms256m", "-Xmx512m"]
 # Short-lived and small: the first compiler stage only, one collector thread.
 JVM = ["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"]
@@ -160,6 +163,23 @@ class ApacheKafka(LocalServer):
     @override
     def is_ready(self) -> bool:
         return self.server_log.exists() and "Kafka Server started" in self.server_log.read_text(errors="replace")
+
+    def kill_with_its_markers_written(self) -> None:
+        """SIGKILL, at any moment but one: between the verdict on a transaction and its markers.
+
+        Killed there and back at once, a broker that holds its partitions alone finds them without a leader, takes
+        them for deleted (KAFKA-5202; seen with 4.3.1), calls the transaction complete and never writes its markers:
+        the records stay hidden from whoever reads committed until an operator ends the transaction.
+        """
+        end_s = time.monotonic() + SETTLED_WITHIN_S
+        self.pause()
+        while is_between_verdict_and_markers(self.data_dir / "log"):
+            self.resume()
+            if time.monotonic() > end_s:
+                raise RuntimeError(f"{self.title} has had a transaction without markers for {SETTLED_WITHIN_S:.0f} s")
+            time.sleep(POLL_S)
+            self.pause()
+        self.kill()
 
     @override
     def log_tail(self) -> str:

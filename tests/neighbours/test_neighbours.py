@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from typing_extensions import override
 from tests.neighbours import ApacheKafka, Broker, EmbeddedRedis, Ledger, RedisServer, choice
 from tests.neighbours.process import LocalServer, listens
 from tests.neighbours.topics import Topics
+from tests.neighbours.transaction_log import is_between_verdict_and_markers
 
 
 async def _send(bootstrap_servers: str, topic: str, values: list[bytes]) -> None:
@@ -42,6 +44,33 @@ async def test_acknowledged_records_survive_a_kill_of_the_broker(own_kafka: Brok
     assert not listens(own_kafka.port)
     own_kafka.restart()
     assert await _read(own_kafka.bootstrap_servers, topic, 50) == [b"%d" % n for n in range(50)]
+
+
+@pytest.mark.kafka_apache
+async def test_a_broker_is_known_to_stand_between_a_verdict_and_its_markers(
+    own_kafka: ApacheKafka, tmp_path: Path
+) -> None:
+    """Its log cut off at every byte is what a kill at that moment leaves."""
+    topic = await Topics(own_kafka.bootstrap_servers).create("decided")
+    async with (
+        AIOKafkaProducer(bootstrap_servers=own_kafka.bootstrap_servers, transactional_id="decider") as producer,
+        producer.transaction(),
+    ):
+        await producer.send_and_wait(topic, b"one")
+    own_kafka.stop()
+    written = own_kafka.data_dir / "log"
+    assert not is_between_verdict_and_markers(written)
+    (segment,) = (each for each in written.glob("__transaction_state-*/*.log") if each.stat().st_size)
+    whole = segment.read_bytes()
+    cut = tmp_path / segment.relative_to(written)
+    cut.parent.mkdir()
+    found = []
+    for size in range(len(whole)):
+        cut.write_bytes(whole[:size])
+        found.append(is_between_verdict_and_markers(tmp_path))
+    assert [each for each, _ in groupby(found)] == [False, True], (
+        "decided from its verdict to its end, and then never more"
+    )
 
 
 @pytest.mark.kafka_apache

@@ -17,6 +17,7 @@ from bridge.adapters.kafka.client import Client
 TOPIC_RESOURCE = 2
 BROKER_RESOURCE = 4
 READ_UNCOMMITTED = 0
+READ_COMMITTED = 1
 LATEST = -1
 CREATE_TIMEOUT_MS = 10_000
 IN_SYNC_WANTED = 2
@@ -85,12 +86,15 @@ async def broker_config(client: Client, key: str) -> str | None:
     return found.get(key)
 
 
-async def end_offset(client: Client, topic: str, partition: int) -> int:
-    """Where the partition ends now, whatever is open in it. Raises the broker's refusal."""
+async def end_offset(client: Client, topic: str, partition: int, isolation: int = READ_UNCOMMITTED) -> int:
+    """Where the partition ends now, whatever is open in it; with READ_COMMITTED where its first open transaction began.
+
+    Raises the broker's refusal.
+    """
     leader = client.cluster.leader_for_partition(TopicPartition(topic, partition))
     if leader is None or leader < 0:
         raise foreign.LeaderNotAvailableError(topic)
-    answer = await client.send(leader, OffsetRequest(-1, READ_UNCOMMITTED, [(topic, [(partition, LATEST)])]))
+    answer = await client.send(leader, OffsetRequest(-1, isolation, [(topic, [(partition, LATEST)])]))
     _, error_code, *_, offset = answer.topics[0][1][0]
     if error_code:
         raise foreign.for_code(error_code)(topic)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Self
 
-from bridge.adapters.kafka.admin import end_offset
+from bridge.adapters.kafka.admin import READ_COMMITTED, end_offset
 from bridge.adapters.kafka.client import CLOSE_TIMEOUT_S, Client, check_settings
 from bridge.adapters.kafka.directory import Directory
 from bridge.adapters.kafka.failures import FOREIGN, Failure, failure_of, translated
@@ -28,8 +28,12 @@ from bridge.ports import Clock
 
 TRANSACTION_S_MAX = TRANSACTION_TIMEOUT_MS / 1000 * 0.8
 """We give up before the broker does, so that a transaction it aborts by itself is a dead owner's."""
+TAKE_OVER_S_MIN = TRANSACTION_TIMEOUT_MS / 1000 + 15.0
+"""Given to a take-over at least: a transaction that a dead process left open elsewhere on the state topic hides what is
+behind it until the broker ends it, and the broker looks for such every 10 s only. Begun anew it would wait as long."""
 ABORTED = Failure(code="transaction_aborted", before_append=True)
 FENCED = "producer_fenced"
+HANGING = "transaction_hanging"
 
 
 def transactional_id(deployment: str, trigger: TriggerName) -> str:
@@ -71,23 +75,30 @@ class KafkaTransactions:
             await asyncio.wait(self._reaping, timeout=2 * CLOSE_TIMEOUT_S)
 
     async def take_over(self, trigger: TriggerName) -> Position | None:
-        """As the port says, within `publish_timeout_s`. Raises Fatal for a position that cannot be read."""
+        """As the port says, within `publish_timeout_s` or `TAKE_OVER_S_MIN`, whichever is longer.
+
+        Raises Fatal for a position that cannot be read.
+        """
         if self._is_closed:
             raise Retry("the publisher is closed", code="closed")
         self._end(trigger)
         session = Session(TransactionalProducer(self._settings, transactional_id(self._deployment, trigger)))
         self._sessions[trigger] = session
+        step, end = "its predecessor is fenced", 0
         try:
-            async with asyncio.timeout(self._settings.publish_timeout_s):
+            async with asyncio.timeout(max(self._settings.publish_timeout_s, TAKE_OVER_S_MIN)):
                 await session.producer.start()
+                step = "the state topic is looked up"
                 await self._know_state_topic(session.line.client)
                 # From here on nobody else can commit for the trigger, so all there will ever be lies below this end.
                 end = await end_offset(session.line.client, self._state_topic, PARTITION)
+                step = f"the positions below {end} are read"
                 records = await read_committed(self._settings, self._state_topic, PARTITION, end)
             return position_of(trigger, records)
         except FOREIGN as error:
+            hanging = await self._hanging_below(session.line.client, end)
             self._end(trigger)
-            raise _why(error, f"the trigger {trigger} cannot be taken over") from error
+            raise hanging or _why(error, f"the trigger {trigger} cannot be taken over while {step}") from error
         except BaseException:
             self._end(trigger)
             raise
@@ -160,6 +171,22 @@ class KafkaTransactions:
             raise Retry("no broker says which topics there are", code="broker_unavailable")
         if client.cluster.partitions_for_topic(self._state_topic) is None:
             raise Retry(f"the state topic {self._state_topic} is not there", code="topic_missing")
+
+    async def _hanging_below(self, client: Client, end: int) -> Blocked | None:
+        """Says so where a transaction without an end hides what is committed: no broker ends such a one by itself."""
+        try:
+            async with asyncio.timeout(self._settings.request_timeout_s):
+                open_at = await end_offset(client, self._state_topic, PARTITION, READ_COMMITTED) if end else end
+        except FOREIGN:
+            # Then the broker is at fault, and the error that brought us here says it.
+            return None
+        if open_at >= end:
+            return None
+        return Blocked(
+            f"on {self._state_topic} a transaction has been open since offset {open_at} for longer than one of ours may"
+            " be, and hides the positions behind it: see 'A transaction without an end' in the README",
+            code=HANGING,
+        )
 
     def _learn_from(self, packed: Packed) -> None:
         for parcel in all_parcels(packed.lanes):

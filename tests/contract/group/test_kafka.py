@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 import pytest
 
@@ -200,15 +201,17 @@ async def test_a_control_topic_that_cannot_serve_is_refused_with_a_sentence(
 
 @dataclass(slots=True)
 class Sitter:
-    """A seat that notes what it is told; `slow_s` is how long it takes to stop its work."""
+    """A seat that notes what it is told; `slow_s` is how long it takes to stop its work, `turns` count rebalances."""
 
     group: KafkaMembership
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     owned: frozenset[TriggerName] = frozenset()
     commands: list[tuple[Command, Place]] = field(default_factory=list)
     slow_s: float = 0.0
+    turns: int = 0
 
     async def revoked(self) -> None:
+        self.turns += 1
         await asyncio.sleep(self.slow_s)
         self.owned = frozenset()
 
@@ -220,7 +223,10 @@ class Sitter:
         return True
 
 
-Seat = Callable[[], Sitter]
+class Seat(Protocol):
+    """Takes a new seat; `instance_id` makes it a static one."""
+
+    def __call__(self, instance_id: str | None = None) -> Sitter: ...
 
 
 @pytest.fixture
@@ -229,8 +235,9 @@ async def seat(stack: AsyncExitStack, settings: KafkaSettings, deployment: str) 
     sitters: list[tuple[Sitter, asyncio.Task[None]]] = []
     control = await stack.enter_async_context(KafkaControl(settings, deployment))
 
-    def make() -> Sitter:
-        sitter = Sitter(KafkaMembership(settings, deployment, control, SystemClock()))
+    def make(instance_id: str | None = None) -> Sitter:
+        own = replace(settings, group=replace(settings.group, instance_id=instance_id))
+        sitter = Sitter(KafkaMembership(own, deployment, control, SystemClock()))
         sitters.append((sitter, asyncio.create_task(sitter.group.sit(sitter, sitter.stop))))
         return sitter
 
@@ -278,3 +285,27 @@ async def test_commands_come_to_the_owner_and_again_to_nobody(
     await control.append(a_command(NAMES[0], "c9"))
     await until(lambda: bool(second.commands))
     assert [command.id for command, _ in second.commands] == ["c9"]
+
+
+@pytest.mark.kafka_apache
+@pytest.mark.parametrize("leads", [True, False], ids=["the leader", "another one"])
+async def test_a_static_member_that_restarts_within_its_session_has_its_triggers_back_and_moves_nobody(
+    seat: Seat, settings: KafkaSettings, leads: bool
+) -> None:
+    """And one that does not come back is replaced."""
+    first = seat("pod-0")
+    await until(lambda: len(first.owned) == len(NAMES))
+    second = seat("pod-1")
+    await until(lambda: bool(second.owned) and len(first.owned) + len(second.owned) == len(NAMES))
+    going, staying = (first, second) if leads else (second, first)
+    turns, mine, theirs = staying.turns, going.owned, staying.owned
+    going.stop.set()
+    await until(lambda: not going.owned)
+    back = seat("pod-0" if leads else "pod-1")
+    await until(lambda: back.owned == mine)
+    # Several heartbeats on, when the others would have heard of a rebalance.
+    await asyncio.sleep(3 * settings.group.heartbeat_s)
+    assert (staying.turns, staying.owned, back.owned) == (turns, theirs, mine)
+    assert min(staying.group.sure_s(), back.group.sure_s()) > 3.0
+    back.stop.set()
+    await until(lambda: len(staying.owned) == len(NAMES))

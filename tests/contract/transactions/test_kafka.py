@@ -11,6 +11,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from bridge.adapters.clock import SystemClock
+from bridge.adapters.kafka import transactions
 from bridge.adapters.kafka.promises import findings
 from bridge.adapters.kafka.state_topic import state_topic
 from bridge.adapters.kafka.topic_promises import Needs
@@ -60,6 +61,28 @@ async def test_a_position_behind_somebody_elses_open_transaction_is_waited_for(w
         assert not done, "the open transaction hides the position, and it was not waited for"
         await other.abort_transaction()
         assert await taking == at(1, 1)
+
+
+async def test_a_transaction_that_nobody_ends_is_named_and_ended_by_an_operator(
+    world: KafkaWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I1, I2: what it hides may be committed, so the trigger waits; it goes on as soon as the transaction is ended."""
+    monkeypatch.setattr(transactions, "TAKE_OVER_S_MIN", 1.5)
+    world.changes |= {"publish_timeout_s": 1.5}
+    topic = await world.make()
+    publisher = await world.process()
+    await publisher.take_over(DISPUTES)
+    assert all_acked(await publisher.publish_atomically(DISPUTES, [a_delivery(topic, 1)], at(1, 1)))
+    async with AIOKafkaProducer(
+        bootstrap_servers=world.bootstrap_servers, transactional_id=f"{world.deployment}.{FEES}"
+    ) as other:
+        await other.begin_transaction()
+        sent = await other.send_and_wait(state_topic(world.deployment), b"{}", key=b"fees/position")
+        with pytest.raises(Blocked, match=f"since offset {sent.offset} ") as refused:
+            await publisher.take_over(DISPUTES)
+        assert refused.value.code == "transaction_hanging"
+        await other.abort_transaction()
+    assert await publisher.take_over(DISPUTES) == at(1, 1)
 
 
 async def test_an_open_transaction_hides_no_standing(world: KafkaWorld) -> None:

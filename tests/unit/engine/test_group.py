@@ -14,6 +14,7 @@ from bridge.domain.commands import Command, Verb
 from bridge.domain.delivery import MarkKey
 from bridge.domain.errors import Retry
 from bridge.domain.model import Generation, TriggerName, TriggerRef
+from bridge.domain.plan import DeliveryMode
 from bridge.domain.settle import Settled
 from bridge.domain.standing import Pause, Reset, ResetPhase, Standing
 from bridge.domain.status import REPORT_AGE_MAX_S, Report, State, Status
@@ -21,6 +22,7 @@ from bridge.engine.desk import ConflictError, UnknownTriggerError
 from bridge.engine.group import HOLD_S_MAX, Member
 from bridge.engine.group_desk import EFFECT_S_MAX, GroupDesk
 from tests.fakes.group import FakeBulletin, FakeControl, FakeMembership, Shared
+from tests.fakes.plans import a_plan
 from tests.unit.engine.world import World, sequence
 
 ADVANCE_S = 5.0
@@ -177,6 +179,26 @@ async def test_a_fetch_is_cut_off_at_once_since_nothing_hangs_on_it() -> None:
 
         world.source.fetch = hangs  # type: ignore[method-assign,assignment]
         await world.clock.sleep(10.0)
+        began_s = world.clock.monotonic_s()
+        await replica.group.revoke()
+        assert world.clock.monotonic_s() == began_s
+    assert replica.told("stop_timeout") == replica.told("cycle_held") == 0
+
+
+async def test_a_take_over_of_transactions_is_cut_off_at_once_too() -> None:
+    """It may take half a minute, and the others wait for this replica to let go."""
+    world = World(a_plan(delivery=DeliveryMode.EXACTLY_ONCE))
+    reached, never = asyncio.Event(), asyncio.Event()
+
+    async def hangs(_: str) -> None:
+        reached.set()
+        await never.wait()
+
+    async with a_replica(world) as replica:
+        world.transactions.hook = hangs
+        world.upload(1)
+        await replica.own()
+        await reached.wait()
         began_s = world.clock.monotonic_s()
         await replica.group.revoke()
         assert world.clock.monotonic_s() == began_s
