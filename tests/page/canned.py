@@ -14,7 +14,7 @@ from bridge.domain.plan import TriggerPlan
 from bridge.domain.rules import Route, RuleSet
 from bridge.domain.standing import Pause, Reset, Standing
 from bridge.domain.status import State, Status
-from bridge.engine.desk import Past, Seen, UnknownResetError, UnknownTriggerError
+from bridge.engine.desk import Counted, Past, Seen, UnknownResetError, UnknownTriggerError
 
 STATES = list(State)
 REASONS = {
@@ -57,6 +57,9 @@ class CannedDesk:
 
     def census(self, name: TriggerName) -> Census | None:
         return None
+
+    def counted(self, name: TriggerName) -> Counted:
+        return Counted(taken=Census(self._plans[name].rules, datetime.now(UTC)).taken())
 
     async def pause(self, name: TriggerName, by: str, reason: str) -> None:
         self.seen(name)
