@@ -21,6 +21,7 @@ from typing_extensions import override
 from bridge.adapters.kafka.connection import client_options
 from bridge.adapters.kafka.failures import FOREIGN, failure_of, failure_of_code, translated
 from bridge.adapters.kafka.parcel import CODECS
+from bridge.adapters.kafka.produce import LeanProduceRequest
 from bridge.adapters.kafka.settings import KafkaSettings
 from bridge.domain.errors import Fatal
 
@@ -114,6 +115,8 @@ class Client(AIOKafkaClient):
     @override
     async def send(self, node_id: Any, request: Any, *, group: ConnectionGroup = ConnectionGroup.DEFAULT) -> Any:
         produces = isinstance(request, ProduceRequest)
+        if produces:
+            request = LeanProduceRequest.narrow(request)
         try:
             response = await super().send(node_id, request, group=group)
         except KafkaError as error:

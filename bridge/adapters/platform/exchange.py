@@ -17,6 +17,7 @@ from bridge.adapters.platform.encoding import ACCEPT_ENCODING, too_large, unpack
 from bridge.adapters.platform.errors import failed, refused
 from bridge.adapters.platform.routes import is_loopback
 from bridge.adapters.platform.settings import PlatformSettings
+from bridge.adapters.platform.transport import LeanTransport, is_proxied
 from bridge.domain.errors import Blocked, BridgeError, Fatal, Retry, Throttled
 from bridge.ports import Clock
 
@@ -155,12 +156,16 @@ def _http_client(settings: PlatformSettings, transport: httpx.AsyncBaseTransport
         host = httpx.URL(settings.base_url).host
     except httpx.InvalidURL as error:
         raise Fatal("platform.base_url is not a URL", code="bad_base_url") from error
+    trust_env = not is_loopback(host)
+    if transport is None and not (trust_env and is_proxied()):
+        tls = httpx.create_ssl_context(verify=True, trust_env=trust_env)
+        transport = LeanTransport(tls, settings.requests_in_flight_max, KEEPALIVE_S)
     return httpx.AsyncClient(
         verify=True,
         follow_redirects=False,
         http1=True,
         http2=False,
-        trust_env=not is_loopback(host),
+        trust_env=trust_env,
         transport=transport,
         timeout=httpx.Timeout(settings.timeout_s, connect=settings.connect_timeout_s),
         limits=httpx.Limits(

@@ -1,0 +1,162 @@
+"""The transport under httpx's client, against a server of a few lines that says what it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from bridge.adapters.platform.transport import LeanTransport, is_proxied
+
+SILENCE = b"HTTP/1.1 200 OK\r\n"
+"""The rest never comes."""
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+
+
+class Speaker:
+    """Answers each request with the next of its answers; an empty one closes the connection. It keeps what it read."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.answers = list(answers)
+        self.heads: list[bytes] = []
+        self.connections = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while self.answers:
+                head = await reader.readuntil(b"\r\n\r\n")
+                self.heads.append(head)
+                await reader.readexactly(_length(head))
+                answer = self.answers.pop(0)
+                writer.write(answer)
+                await writer.drain()
+                if answer == SILENCE:
+                    await reader.read()
+                if not answer:
+                    break
+        except asyncio.IncompleteReadError:
+            pass  # the client has gone
+        finally:
+            writer.close()
+
+
+def _length(head: bytes) -> int:
+    lines = (line.partition(b":") for line in head.lower().split(b"\r\n"))
+    return next((int(value) for name, _, value in lines if name == b"content-length"), 0)
+
+
+@asynccontextmanager
+async def spoken_to(speaker: Speaker) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
+    server = await asyncio.start_server(speaker, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    transport = LeanTransport(ssl.create_default_context(), connections_max=4, keepalive_s=30.0)
+    try:
+        async with httpx.AsyncClient(transport=transport, headers={"user-agent": "bridge/test"}) as client:
+            yield client, url
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def test_the_request_goes_out_as_it_was_made() -> None:
+    """Escapes in the path are the caller's, and no header is added that was not asked for."""
+    speaker = Speaker(ANSWER)
+    async with spoken_to(speaker) as (client, url):
+        answer = await client.post(f"{url}/a%2Fb/%7Ec?x=%20", content=b"{}", headers={"authorization": "Bearer t"})
+    head = speaker.heads[0].decode().lower()
+    assert head.startswith("post /a%2fb/%7ec?x=%20 http/1.1\r\n")
+    assert "authorization: bearer t\r\n" in head
+    assert "content-type" not in head
+    assert head.count("user-agent:") == head.count("content-length:") == head.count("accept-encoding:") == 1
+    assert answer.content == b"hello"
+
+
+async def test_a_connection_is_kept_behind_an_answer_that_was_read_whole_and_only_then() -> None:
+    speaker = Speaker(ANSWER, b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello", ANSWER)
+    async with spoken_to(speaker) as (client, url):
+        await client.get(url)
+        async with client.stream("GET", url):
+            pass  # the rest is still to come
+        assert speaker.connections == 1
+        await client.get(url)
+    assert speaker.connections == 2
+
+
+async def test_nothing_is_decoded_followed_or_remembered() -> None:
+    """Compression, redirects and cookies are the business of others, or of nobody."""
+    moved = b"HTTP/1.1 302 Found\r\nLocation: /there\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"
+    packed = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nraw"
+    speaker = Speaker(moved, packed)
+    async with spoken_to(speaker) as (client, url):
+        client.cookies.jar.clear()
+        assert (await client.get(url)).status_code == 302
+        client.cookies.jar.clear()
+        async with client.stream("GET", url) as answer:
+            assert b"".join([part async for part in answer.aiter_raw()]) == b"raw"
+    assert b"cookie" not in speaker.heads[1].lower()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+async def test_a_kept_connection_that_is_closed_ends_in_an_error_and_in_no_second_request(method: str) -> None:
+    speaker = Speaker(ANSWER, b"", ANSWER)
+    async with spoken_to(speaker) as (client, url):
+        await client.request(method, url)
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.request(method, url)
+    assert len(speaker.heads) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello", httpx.RemoteProtocolError),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello", httpx.RemoteProtocolError),
+        (b"no HTTP at all\r\n\r\n", httpx.RemoteProtocolError),
+    ],
+)
+async def test_a_broken_answer_is_an_error_of_httpx(answer: bytes, error: type[httpx.TransportError]) -> None:
+    speaker = Speaker(answer)
+    async with spoken_to(speaker) as (client, url):
+        with pytest.raises(error):
+            await client.get(url)
+
+
+async def test_who_does_not_answer_in_time_is_a_read_timeout() -> None:
+    speaker = Speaker(SILENCE)
+    async with spoken_to(speaker) as (client, url):
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get(url, timeout=httpx.Timeout(0.05, connect=5.0))
+
+
+async def test_nobody_there_is_a_connect_error() -> None:
+    async with spoken_to(Speaker()) as (client, url):
+        pass
+    transport = LeanTransport(ssl.create_default_context(), connections_max=4, keepalive_s=30.0)
+    async with httpx.AsyncClient(transport=transport) as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get(url)
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, False),
+        ({"HTTPS_PROXY": "http://proxy:3128"}, True),
+        ({"ALL_PROXY": "proxy:3128"}, True),
+        ({"NO_PROXY": "a"}, False),
+    ],
+)
+def test_a_proxy_in_the_environment_is_seen(
+    environ: dict[str, str], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for scheme in ("http", "https", "all", "no"):
+        monkeypatch.delenv(f"{scheme}_proxy", raising=False)
+        monkeypatch.delenv(f"{scheme}_proxy".upper(), raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert is_proxied() is expected
