@@ -448,13 +448,12 @@ async def test_any_replica_tells_what_the_owner_counted_of_the_thresholds() -> N
         await replica.world.until(lambda: bool(replica.bulletin.posted_counts), within_s=10.0)
         here = replica.desk.counted(replica.name)
         assert (here.is_here, here.by) == (True, "pod-1")
-        async with a_replica(World(), replica.shared, FakeBulletin(replica.shared, "them")) as other:
+        async with a_replica(replica.world, replica.shared, FakeBulletin(replica.shared, "them")) as other:
             there = other.desk.counted(replica.name)
             assert (there.is_here, there.by, there.taken) == (False, "pod-1", here.taken)
             (threshold,) = there.taken.thresholds
             assert [threshold.would_take(low) for low in (0.0, 0.5, 0.7, 1.0)] == [4, 2, 1, 0]
-        others = World(a_plan({"urgent": "Something else"}))
-        async with a_replica(others, replica.shared, FakeBulletin(replica.shared, "them")) as other:
+            await other.member.apply([a_plan({"urgent": "Something else"})])
             unknown = other.desk.counted(replica.name)
             assert (unknown.by, unknown.at, unknown.taken.counted) == ("", None, 0)
             assert len(unknown.taken.thresholds) == 1
