@@ -14,7 +14,6 @@ from uuid import uuid4
 
 from bridge.adapters.kafka.bulletin import KafkaBulletin
 from bridge.adapters.kafka.control_topic import KafkaControl
-from bridge.adapters.kafka.membership import KafkaMembership
 from bridge.adapters.kafka.state_topic import KafkaStateStore
 from bridge.app.config.settings import Ownership, Settings
 from bridge.domain.plan import TriggerPlan
@@ -72,6 +71,9 @@ async def _shared(
     writer: str,
     signals: Signals,
 ) -> Owning:
+    # FastStream takes 4 MB: only where there is a group.
+    from bridge.adapters.kafka.membership import KafkaMembership
+
     kafka, deployment, clock = settings.kafka, settings.deployment, neighbours.clock
     control = await stack.enter_async_context(
         KafkaControl(kafka, deployment, accept=settings.accept, on_abandoned=signals.producer_abandoned)

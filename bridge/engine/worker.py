@@ -71,7 +71,8 @@ class Worker:
         self._clock = neighbours.clock
         self._signals = signals
         self._random = random
-        self.census = Census(plan.rules, neighbours.clock.now())
+        self._census: Census | None = None
+        self._counts_since = neighbours.clock.now()
         self._memory = Memory(trail=trail_of(keeper.standing, neighbours.clock.monotonic_s(), plan.batch_size))
         self._reached_at_s = float("-inf")
         self._wake = asyncio.Event()
@@ -79,6 +80,13 @@ class Worker:
         self._for_good = False
         self._halted: StopTrigger | None = None
         self._prefixed = PrefixedPlan()
+
+    @property
+    def census(self) -> Census:
+        """Made when it is first needed: it takes 10 kB, and most triggers of many are idle."""
+        if self._census is None:
+            self._census = Census(self.plan.rules, self._counts_since)
+        return self._census
 
     def stop(self, *, for_good: bool = False) -> None:
         """Let `run` end after the pass in flight; rests and back-offs are cut short. What is remembered is kept."""
@@ -106,8 +114,8 @@ class Worker:
     def replan(self, plan: TriggerPlan) -> None:
         """Use another plan from the next pass on (D9)."""
         self.plan = plan
-        if not self.census.is_of(plan.rules):
-            self.census = Census(plan.rules, self._clock.now())
+        if self._census is not None and not self._census.is_of(plan.rules):
+            self._census, self._counts_since = None, self._clock.now()
         self._halted = None
         self._wake.set()
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from importlib.abc import MetaPathFinder
 from io import TextIOWrapper
 from typing import Annotated, Final
 
 import typer
+from typing_extensions import override
 
 from bridge import __version__
 from bridge.app.cli.exits import Exit
@@ -27,6 +31,9 @@ MODULES: Final = {
     "bridge.app.cli.whatif": ("whatif",),
 }
 """Which module has which commands. Only the one that is asked for is loaded: `check` need not wait for a web server."""
+
+UNUSED: Final = {"bridge.app.cli.run": frozenset({"pygments", "rich"})}
+"""What libraries load where it is there, to paint on terminals, and which a command can do without: 6 MB."""
 
 
 def main() -> None:
@@ -54,8 +61,33 @@ def app_for(arguments: list[str]) -> typer.Typer:
     )
     app.callback()(_options)
     for module in _modules_for(arguments):
-        import_module(module).register(app)
+        with _hidden(UNUSED.get(module, frozenset())):
+            loaded = import_module(module)
+        loaded.register(app)
     return app
+
+
+class _Hiding(MetaPathFinder):
+    """Says of some packages that they are not installed."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
+
+    @override
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        if fullname.partition(".")[0] in self._names:
+            raise ModuleNotFoundError(f"{fullname} is not loaded for this command", name=fullname)
+
+
+@contextmanager
+def _hidden(names: Collection[str]) -> Iterator[None]:
+    """What is loaded within does not find these; later it can be loaded all the same."""
+    hiding = _Hiding(names)
+    sys.meta_path.insert(0, hiding)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(hiding)
 
 
 def _modules_for(arguments: list[str]) -> list[str]:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from time import time_ns
 from typing import Any
 
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics import (
     AlwaysOffExemplarFilter,
@@ -121,7 +120,7 @@ def make_meters(
         )
     exporter: MetricExporter | None = None
     if "otlp" in named:
-        exporter = otlp_exporter(protocol(env, "METRICS"), OTLPMetricExporter, "metric_exporter", "OTLPMetricExporter")
+        exporter = otlp_exporter(protocol(env, "METRICS"), "metric_exporter", "OTLPMetricExporter")
     readers: list[MetricReader] = [JoinedPrometheusReader(joined)]
     if exporter is not None:
         readers.append(PeriodicExportingMetricReader(JoinedExporter(exporter, joined)))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, TypeVar
+from types import ModuleType
+from typing import Any
 
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -39,7 +39,6 @@ LINKS_MAX = 4_096
 """A send span links to the create spans of its records; the SDK's own default of 128 is less than may be asked for."""
 
 Dropped = Callable[[int, str], None]
-Exporter = TypeVar("Exporter")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +175,7 @@ def asked_for(env: Mapping[str, str]) -> Exporting | None:
     return Exporting(
         queue_max=number_in(env, "OTEL_BSP_MAX_QUEUE_SIZE", QUEUE_MAX),
         links_max=number_in(env, "OTEL_SPAN_LINK_COUNT_LIMIT", LINKS_MAX),
-        exporter=otlp_exporter(protocol(env, "TRACES"), OTLPSpanExporter, "trace_exporter", "OTLPSpanExporter"),
+        exporter=otlp_exporter(protocol(env, "TRACES"), "trace_exporter", "OTLPSpanExporter"),
     )
 
 
@@ -185,28 +184,30 @@ def protocol(env: Mapping[str, str], signal: str) -> str:
     return env.get(f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL") or env.get("OTEL_EXPORTER_OTLP_PROTOCOL") or "http/protobuf"
 
 
-def otlp_exporter(spoken: str, by_http: Callable[[], Exporter], grpc_module: str, grpc_name: str) -> Exporter:
-    """Of one signal, in the protocol that is spoken. Raises Fatal for another one, or where it is not installed."""
+def otlp_exporter(spoken: str, module: str, name: str) -> Any:
+    """Of one signal, in the protocol that is spoken. Raises Fatal for another one, or where it is not installed.
+
+    Loaded here and not at start: with protobuf it takes 3 MB, and most services push nothing.
+    """
     match spoken:
         case "http/protobuf":
-            return by_http()
+            found = import_module(f"opentelemetry.exporter.otlp.proto.http.{module}")
         case "grpc":
-            exporter: Exporter = _grpc_exporter(grpc_module, grpc_name)
-            return exporter
+            found = _grpc(module)
         case _:
             raise Fatal(f"OTLP by {spoken!r}: expected http/protobuf or grpc", code="otlp_protocol")
+    return getattr(found, name)()
 
 
-def _grpc_exporter(module: str, name: str) -> Any:
+def _grpc(module: str) -> ModuleType:
     """It brings a library of many megabytes, so it is an extra. Raises Fatal where that is not installed."""
     try:
-        found = import_module(f"opentelemetry.exporter.otlp.proto.grpc.{module}")
+        return import_module(f"opentelemetry.exporter.otlp.proto.grpc.{module}")
     except ImportError as error:
         raise Fatal(
             "OTLP by grpc is asked for and not installed: pip install 'bridge[otlp-grpc]', or http/protobuf",
             code="otlp_grpc_missing",
         ) from error
-    return getattr(found, name)()
 
 
 def number_in(env: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
