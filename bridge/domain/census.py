@@ -24,7 +24,7 @@ THRESHOLDS_MAX = 200
 """More than a person looks at; the first ones of a large rule set are counted."""
 
 COUNTED_WHOLE = 2_000
-COUNTED_OF_BATCH_MAX = 64
+COUNTED_OF_BATCH_MAX = 16
 """The first results are all counted; later ones, of a batch an even sample, so that it costs next to nothing."""
 
 RECENT_MAX = 10
