@@ -16,6 +16,7 @@ from bridge.domain.record import (
     UNMATCHED_ROUTE,
     RecordWriter,
     bounded,
+    is_surely_small,
     record_bytes,
     text,
 )
@@ -104,7 +105,8 @@ class _Table:
         key = record_key(self.plan.key, result)
         value = self.writer.value(result, route, topic, matched)
         headers = self.writer.headers(mark, route, result.comment.uid, result.comment.created_at)
-        too_large = record_bytes(key, value, headers) > self.plan.record_bytes_max
+        bytes_max = self.plan.record_bytes_max
+        too_large = not is_surely_small(key, value, bytes_max) and record_bytes(key, value, headers) > bytes_max
         reason = TOO_LARGE if too_large else self.refused.get(mark)
         if reason:
             self.park(result, reason, route=route, topic=topic)

@@ -22,6 +22,9 @@ RECORD_OVERHEAD_BYTES = 128
 
 HEADER_OVERHEAD_BYTES = 10
 
+FIXED_BYTES_MAX = 1_024
+"""What the names of a result's headers, its constant ones and all overheads take, rounded up."""
+
 IDENTIFIER_CHARS_MAX = 1_024
 """The platform's own limit of ids and thread ids; a dead letter cuts longer ones, or it would be too large itself."""
 
@@ -72,7 +75,7 @@ class RecordWriter:
         if around is None:
             before, after = b'{"label":%b,"probability":' % compact(matched.label), b',"min":%b}' % _number(matched.min)
             around = self._labels[matched.label, matched.min] = before, after
-        return around[0] + _number(matched.probability) + around[1]
+        return b"%b%b%b" % (around[0], repr(matched.probability).encode(), around[1])
 
     def headers(self, mark: MarkKey, route: str, uid: str, created_at: str, ce_type: bytes = RESULT_TYPE) -> Headers:
         """CloudEvents 1.0, Kafka binding, binary mode (D11)."""
@@ -129,6 +132,14 @@ def _after_blanks(whole: str, at: int) -> int:
     while whole[at] in " \t\r\n":
         at += 1
     return at
+
+
+def is_surely_small(key: bytes | None, value: bytes, bytes_max: int) -> bool:
+    """Whether a result's record is within the bound, told without adding up its headers.
+
+    Whatever of them is not of a fixed length (uid, upload time, trigger, route) stands in the value too.
+    """
+    return 2 * len(value) + len(key or b"") + FIXED_BYTES_MAX <= bytes_max
 
 
 def record_bytes(key: bytes | None, value: bytes, headers: Headers) -> int:

@@ -8,7 +8,7 @@ signs a result does not show costs that result nothing. Rules that can hold with
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import TypeAlias, assert_never
 
@@ -24,7 +24,7 @@ from bridge.domain.conditions import (
     UserPropertyHolds,
 )
 from bridge.domain.labels import is_exact, literal_prefix, literal_suffix
-from bridge.domain.model import Entity, Label
+from bridge.domain.model import Entity, Label, Prediction
 
 
 class SignKind(Enum):
@@ -109,23 +109,26 @@ class RuleIndex:
         self._by_value = places[SignKind.PROPERTY_VALUE]
 
     def candidates(
-        self, labels: Collection[Label], entities: Iterable[Entity], properties: Mapping[str, PropertyValue]
+        self,
+        named: Iterable[Label],
+        predictions: Iterable[Prediction],
+        entities: Iterable[Entity],
+        properties: Mapping[str, PropertyValue],
     ) -> list[int]:
-        """The places of all rules that can hold, in their order."""
+        """The places of all rules that can hold, in their order. `named` are the labels that a rule may stand under."""
         found = list(self._always)
-        for label in labels:
-            if label in self._by_label:
-                found += self._by_label[label]
+        for label in named:
+            found += self._by_label.get(label, ())
         if self._by_prefix or self._by_suffix:
-            for label in labels:
-                self._add_by_pattern(label, found)
+            for prediction in predictions:
+                self._add_by_pattern(prediction.name, found)
         if self._by_entity:
             for entity in entities:
                 found += self._by_entity.get(entity.kind, ())
                 found += self._by_entity.get(entity.name, ())
         if self._by_property or self._by_value:
             self._add_by_property(properties, found)
-        return sorted(set(found))
+        return sorted(set(found)) if len(found) > 1 else found
 
     def _add_by_property(self, properties: Mapping[str, PropertyValue], found: list[int]) -> None:
         for name, value in properties.items():

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias, assert_never
+from typing import NamedTuple, TypeAlias, assert_never
 
 from bridge.domain.conditions import (
     AllOf,
@@ -56,9 +56,11 @@ class MatchMode(Enum):
     FIRST = "first"
 
 
-@dataclass(frozen=True, slots=True)
-class MatchedLabel:
-    """A prediction that made a route hold, and the least probability the rule wanted of it. Always finite."""
+class MatchedLabel(NamedTuple):
+    """A prediction that made a route hold, and the least probability the rule wanted of it. Always finite.
+
+    A tuple, since there is one at least for every record, and a frozen dataclass takes three times as long to make.
+    """
 
     label: Label
     probability: float
@@ -81,6 +83,7 @@ class RuleSet:
         self.mode = mode
         self._checks = tuple(_compiled(route.when) for route in self.routes)
         self._index = RuleIndex([route.when for route in self.routes])
+        self._named = frozenset(label for route in self.routes for label in _labels_named(route.when))
 
     def matches(self, result: Result) -> Sequence[RouteMatch]:
         """The routes that hold, in their order.
@@ -89,8 +92,10 @@ class RuleSet:
         that stand before it are reported beside it, as what each would have taken had it alone been live; those
         behind it are not, since live they would have got nothing.
         """
-        shown = _Shown(result)
-        candidates = self._index.candidates(shown.by_label, result.entities, result.comment.user_properties)
+        shown = _Shown(result, self._named)
+        candidates = self._index.candidates(
+            shown.by_label, result.labels, result.entities, result.comment.user_properties
+        )
         held: list[RouteMatch] = []
         for place in candidates:
             matched = self._checks[place](shown)
@@ -104,23 +109,35 @@ class RuleSet:
 
 
 class _Shown:
-    """A result, with its predictions by label."""
+    """A result, with its predictions of those labels that some condition names in full.
+
+    A label is hashed once, and most are of no rule: that halves what a result with six of them costs.
+    """
 
     __slots__ = ("by_label", "result")
 
-    def __init__(self, result: Result) -> None:
+    def __init__(self, result: Result, named: Set[Label]) -> None:
         self.result = result
-        self.by_label: dict[Label, tuple[Prediction, ...]] = {each.name: (each,) for each in result.labels}
-        if len(self.by_label) < len(result.labels):
-            self.by_label = _grouped(result.labels)
+        self.by_label: dict[Label, tuple[Prediction, ...]] = {}
+        for each in result.labels:
+            label = each.name
+            if label in named:
+                # A label may be predicted twice, with two sentiments.
+                self.by_label[label] = (*self.by_label.get(label, ()), each)
 
 
-def _grouped(predictions: Sequence[Prediction]) -> dict[Label, tuple[Prediction, ...]]:
-    """A label may be predicted twice, with two sentiments."""
-    by_label: dict[Label, tuple[Prediction, ...]] = {}
-    for each in predictions:
-        by_label[each.name] = (*by_label.get(each.name, ()), each)
-    return by_label
+def _labels_named(condition: Condition) -> Iterator[Label]:
+    match condition:
+        case LabelHolds(pattern=pattern):
+            if is_exact(pattern):
+                yield pattern
+        case Not(part=part):
+            yield from _labels_named(part)
+        case AllOf(parts=parts) | AnyOf(parts=parts):
+            for part in parts:
+                yield from _labels_named(part)
+        case _:
+            return
 
 
 _Check: TypeAlias = Callable[[_Shown], "list[MatchedLabel] | None"]
@@ -129,8 +146,8 @@ _Check: TypeAlias = Callable[[_Shown], "list[MatchedLabel] | None"]
 
 def condition_test(condition: Condition) -> Callable[[Result], bool]:
     """Whether a condition by itself holds for a result, made ready."""
-    check = _compiled(condition)
-    return lambda result: check(_Shown(result)) is not None
+    check, named = _compiled(condition), frozenset(_labels_named(condition))
+    return lambda result: check(_Shown(result, named)) is not None
 
 
 def _compiled(condition: Condition) -> _Check:
@@ -154,6 +171,8 @@ def _compiled(condition: Condition) -> _Check:
 
 
 def _compiled_label(leaf: LabelHolds) -> _Check:
+    if is_exact(leaf.pattern) and not leaf.wants_sentiment:
+        return _compiled_plain(leaf)
     named = _named_by(leaf.pattern)
     probabilities, sentiments = leaf.probability_span, leaf.sentiment_span if leaf.wants_sentiment else None
 
@@ -164,6 +183,20 @@ def _compiled_label(leaf: LabelHolds) -> _Check:
 
     def check(shown: _Shown) -> list[MatchedLabel] | None:
         return [MatchedLabel(each.name, each.probability, leaf.min) for each in named(shown) if holds_for(each)] or None
+
+    return check
+
+
+def _compiled_plain(leaf: LabelHolds) -> _Check:
+    """What nearly all rules are made of, written out: the general form takes three times as long."""
+    pattern, least = leaf.pattern, leaf.min
+    low, high = leaf.probability_span.low, leaf.probability_span.high
+
+    def check(shown: _Shown) -> list[MatchedLabel] | None:
+        predictions = shown.by_label.get(pattern, ())
+        return [
+            MatchedLabel(pattern, each.probability, least) for each in predictions if low <= each.probability <= high
+        ] or None
 
     return check
 

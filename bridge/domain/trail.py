@@ -190,7 +190,7 @@ def check_is_not_done(page: Batch, trail: Trail, now_s: float, now: datetime) ->
 def is_behind(page: Batch, trail: Trail) -> bool:
     """It holds a result that begins or ends an earlier batch, or is full of older uploads alone."""
     ids = platform_ids(page)
-    if any(each in trail.firsts or each in trail.lasts for each in ids):
+    if not (trail.firsts.keys().isdisjoint(ids) and trail.lasts.keys().isdisjoint(ids)):
         return True
     return page.is_full and _is_older(page, trail.high)
 

@@ -204,14 +204,14 @@ def test_rules_that_cannot_hold_are_not_even_candidates() -> None:
         {"L7": 0.9, "Trade": 0.9, "Trade > 7 > x": 0.9, "Trade > x > 7": 0.1, "M7": 0.1}, entities=["kind-7"], p="v7"
     )
     found = RuleIndex(rules).candidates(
-        [each.name for each in result.labels], result.entities, result.comment.user_properties
+        [each.name for each in result.labels], result.labels, result.entities, result.comment.user_properties
     )
     assert found == [7, 107, 207, 307, 407, 507]
 
 
 def test_rules_that_hold_without_any_sign_are_always_candidates() -> None:
     rules: list[Condition] = [Always(), Not(a_label("A")), AnyOf((a_label("A"), Always())), AllOf(()), a_label("A")]
-    assert RuleIndex(rules).candidates([], [], {}) == [0, 1, 2, 3]
+    assert RuleIndex(rules).candidates([], [], [], {}) == [0, 1, 2, 3]
 
 
 def test_the_text_form_of_a_label_is_read_back() -> None:

@@ -36,7 +36,8 @@ def test_the_same_routes_hold_in_the_same_order_with_the_same_labels(
 @given(st.lists(conditions, max_size=4), results)
 def test_the_index_never_hides_a_rule_that_holds(rules: list[Condition], result: FakeResult) -> None:
     index = RuleIndex(rules)
-    found = index.candidates([each.name for each in result.labels], result.entities, result.comment.user_properties)
+    labels = [each.name for each in result.labels]
+    found = index.candidates(labels, result.labels, result.entities, result.comment.user_properties)
     assert set(found) >= {place for place, rule in enumerate(rules) if interpreter.holds(rule, result)}
     assert found == sorted(set(found))
 

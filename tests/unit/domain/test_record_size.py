@@ -1,0 +1,34 @@
+"""The short way of telling that a record is small enough never differs from adding it up."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.adapters.platform.wire import decode_result
+from bridge.domain.delivery import MarkKey
+from bridge.domain.model import Generation, TriggerRef, Undecodable
+from bridge.domain.record import FIXED_BYTES_MAX, RecordWriter, is_surely_small, record_bytes
+
+texts = st.text(max_size=400)
+
+
+@given(uid=st.text(min_size=1, max_size=400), created_at=texts, route=texts, project=texts, spelled=st.booleans())
+def test_what_is_surely_small_is_within_the_bound(
+    uid: str, created_at: str, route: str, project: str, spelled: bool
+) -> None:
+    """Held against the tightest bound it accepts; whatever is long in the headers, escaped or not."""
+    raw = {"comment": {"uid": uid, "created_at": created_at}, "sequence_id": "s", "labels": []}
+    result = decode_result(json.dumps(raw, ensure_ascii=spelled).encode())
+    assert not isinstance(result, Undecodable)
+    ref = TriggerRef(project=project, dataset="collateral", trigger="dispute")
+    writer = RecordWriter("disputes", ref, Generation(3), f"00-{'1' * 32}-{'2' * 16}-01")
+    value = writer.value(result, route, "rpa.disputes", ())
+    headers = writer.headers(MarkKey(bytes(16)), route, uid, created_at)
+
+    tightest = 2 * len(value) + len(uid.encode()) + FIXED_BYTES_MAX
+    assert is_surely_small(uid.encode(), value, tightest)
+    assert record_bytes(uid.encode(), value, headers) <= tightest
+    assert not is_surely_small(uid.encode(), value, tightest - 1)
