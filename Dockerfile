@@ -21,16 +21,17 @@ COPY README.md LICENSE ./
 COPY bridge ./bridge
 RUN /tools/bin/uv build --wheel --require-hashes --build-constraint requirements.lock --out-dir /dist . \
  && /tools/bin/uv pip install --python /app/venv --no-deps /dist/*.whl
-# Wheels carry symbols for debuggers, a third of all bytes here. Bytecode is kept of what a running service imports, at
-# once or late: it cannot be written later, compiling at each start takes memory, and that of everything would be as large
-# again.
+# Wheels carry symbols for debuggers, a third of all bytes here, stubs for type checkers, and zstandard a second backend
+# for other interpreters. Bytecode is kept of what a running service imports, at once or late: it cannot be written later,
+# compiling at each start takes memory, and that of everything would be as large again.
 RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends binutils >/dev/null \
  && find /app/venv -name '*.so' | while read -r library; do \
       if readelf -S "$library" | grep -q '\.debug_info'; then strip --strip-debug "$library"; fi; \
     done \
+ && find /app/venv -name '*.pyi' -delete && rm -f /app/venv/lib/python3*/site-packages/zstandard/_cffi.*.so \
  && /app/venv/bin/python -c 'import bridge.app.cli, bridge.app.service, bridge.app.telemetry, anyio._backends._asyncio, pydantic.v1' \
  && /app/venv/bin/python -c 'import bridge.adapters.kafka.membership, opentelemetry.exporter.otlp.proto.http.metric_exporter, opentelemetry.exporter.otlp.proto.http.trace_exporter' \
- && /app/venv/bin/python -m compileall -q /app/venv/lib/python3*/site-packages/bridge
+ && /app/venv/bin/python -m compileall -q -x /bridge/sandbox/ /app/venv/lib/python3*/site-packages/bridge
 
 FROM ${BASE_IMAGE}
 ARG VERSION=dev

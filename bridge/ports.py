@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bridge.domain.commands import Command
+from bridge.domain.counts import Counts
 from bridge.domain.delivery import Delivery, MarkKey, Receipt
 from bridge.domain.model import Batch, SequenceId, TriggerName, TriggerRef
 from bridge.domain.plan import TriggerPlan
@@ -113,6 +114,10 @@ class Bulletin(Protocol):
         """The latest of its owner, who may be gone since."""
         ...
 
+    def counts(self, name: TriggerName) -> Counts | None:
+        """The latest of an owner that had counted something, who may be gone since."""
+        ...
+
     def changed(self) -> asyncio.Event:
         """Set at the next change of anything; asked for anew each time, and before looking."""
         ...
@@ -121,8 +126,8 @@ class Bulletin(Protocol):
         """Triggers of which another process than this one wrote the standing since this was last asked."""
         ...
 
-    async def post(self, reports: Sequence[Report]) -> None:
-        """Let the other replicas see these. Raises Retry or Blocked; a report that is lost is followed by others."""
+    async def post(self, reports: Sequence[Report], counts: Sequence[Counts] = ()) -> None:
+        """Let the other replicas see these. Raises Retry or Blocked; what is lost is followed by others."""
         ...
 
 

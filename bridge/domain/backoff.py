@@ -27,6 +27,16 @@ def backoff_s(error: BridgeError, failures_in_a_row: int, jitter: float) -> floa
     return max(wait, min(error.retry_after_s or 0.0, RETRY_AFTER_CAP_S))
 
 
-def poll_wait_s(poll_interval_s: float, jitter: float) -> float:
-    """The idle sleep: the interval at most, up to a tenth less, so that many triggers do not poll in step (D8a)."""
-    return poll_interval_s * (1.0 - 0.1 * jitter)
+BEAT_S = 0.05
+"""Of long intervals; a fortieth of short ones, which are short for a reason."""
+
+
+def poll_wait_s(poll_interval_s: float, jitter: float, now_s: float) -> float:
+    """The idle sleep: the interval at most, up to a tenth less, so that many triggers do not poll in step (D8a).
+
+    It ends on a beat that all triggers of a process share (`now_s` is monotonic): a few that wake together cost
+    less than one by one.
+    """
+    beat_s = min(BEAT_S, poll_interval_s / 40)
+    due_s = now_s + poll_interval_s * (1.0 - 0.1 * jitter)
+    return max(0.0, due_s - due_s % beat_s - now_s)

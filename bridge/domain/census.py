@@ -96,7 +96,7 @@ class Census:
     def __init__(self, rules: RuleSet, since: datetime) -> None:
         self.rules = rules
         self.recent: deque[Result] = deque(maxlen=RECENT_MAX)
-        self._since = since
+        self.since = since
         self._results = self._counted = self._left_out = 0
         self._places = {id(route): place for place, route in enumerate(rules.routes)}
         self._taken: Counter[int] = Counter()
@@ -108,6 +108,11 @@ class Census:
                 self._exact[tally.leaf.pattern].append(tally)
             else:
                 self._wild.append((pattern_test(tally.leaf.pattern), tally))
+
+    @property
+    def results(self) -> int:
+        """How many have passed."""
+        return self._results
 
     def is_of(self, rules: RuleSet) -> bool:
         """Whether these rules ask the same: a reload that changed something else starts no new count."""
@@ -127,7 +132,7 @@ class Census:
     def taken(self) -> CensusTaken:
         """As it stands now."""
         return CensusTaken(
-            since=self._since,
+            since=self.since,
             results=self._results,
             counted=self._counted,
             left_out=self._left_out,

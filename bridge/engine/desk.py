@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
-from bridge.domain.census import Census
+from bridge.domain.census import Census, CensusTaken
 from bridge.domain.commands import CONFLICT, Command, lost
 from bridge.domain.model import TriggerName
 from bridge.domain.plan import TriggerPlan
@@ -48,6 +49,16 @@ class Seen:
     standing: Standing
     status: Status
     owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What is known here of a trigger's thresholds: as `by` had counted by the time `at`, both empty for nothing."""
+
+    taken: CensusTaken
+    by: str = ""
+    at: datetime | None = None
+    is_here: bool = False
 
 
 def check_fit(plan: TriggerPlan, reset: Reset, known: Reset | None) -> None:
@@ -145,7 +156,11 @@ class Desk(Protocol):
         ...
 
     def census(self, name: TriggerName) -> Census | None:
-        """What its worker has counted; None where that is known to another process only. Raises UnknownTriggerError."""
+        """Of the worker here; None where another process has it, or nobody. Raises UnknownTriggerError."""
+        ...
+
+    def counted(self, name: TriggerName) -> Counted:
+        """By whichever process. Raises UnknownTriggerError."""
         ...
 
     async def pause(self, name: TriggerName, by: str, reason: str) -> None:

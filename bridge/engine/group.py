@@ -84,11 +84,15 @@ class Member:
         worker = self._crew.at_work(name)
         return worker.census if worker else None
 
+    def censuses(self) -> Mapping[TriggerName, Census]:
+        """Of every trigger that is worked on here."""
+        return {name: worker.census for name, worker in self._crew.workers.items() if self._crew.at_work(name)}
+
     async def run(self, plans: Sequence[TriggerPlan], stop: asyncio.Event) -> None:
         """Until `stop`; then the passes in flight end, within a bound, and the seat is left."""
         self.plans = {plan.name: plan for plan in plans}
         self._stop = stop
-        reporter = Reporter(self.statuses, self._bulletin, self._clock, self._signals, self.name)
+        reporter = Reporter(self.statuses, self.censuses, self._bulletin, self._clock, self._signals, self.name)
         try:
             await self._again_and_again(self._see_all, stop, "state_not_loaded")
             async with asyncio.TaskGroup() as beside:

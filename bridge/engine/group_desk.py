@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from bridge.domain.census import Census
 from bridge.domain.commands import Command, Verb, conflict
+from bridge.domain.counts import taken_of
 from bridge.domain.errors import Retry
 from bridge.domain.model import TriggerName
 from bridge.domain.plan import TriggerPlan
@@ -16,6 +17,7 @@ from bridge.domain.status import State, Status, is_stale
 from bridge.engine.cycle import Neighbours
 from bridge.engine.desk import (
     ConflictError,
+    Counted,
     Past,
     Seen,
     UnknownTriggerError,
@@ -68,6 +70,18 @@ class GroupDesk:
         """As the desk says."""
         self._plan(name)
         return self._member.census(name)
+
+    def counted(self, name: TriggerName) -> Counted:
+        """As the desk says."""
+        plan, now = self._plan(name), self._clock.now()
+        census = self._member.census(name)
+        if census is not None:
+            return Counted(taken=census.taken(), by=self._member.name, at=now, is_here=True)
+        told = self._bulletin.counts(name)
+        taken = taken_of(plan.rules, told) if told else None
+        if told is None or taken is None:
+            return Counted(taken=Census(plan.rules, now).taken())
+        return Counted(taken=taken, by=told.owner, at=told.at)
 
     async def pause(self, name: TriggerName, by: str, reason: str) -> None:
         """As the desk says."""

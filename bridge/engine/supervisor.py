@@ -21,6 +21,7 @@ from bridge.engine.crew import Crew, Tie
 from bridge.engine.cycle import Neighbours
 from bridge.engine.desk import (
     ConflictError,
+    Counted,
     Past,
     Seen,
     UnknownTriggerError,
@@ -89,6 +90,12 @@ class Supervisor:
     def census(self, name: TriggerName) -> Census | None:
         """As the desk says."""
         return self.worker(name).census
+
+    def counted(self, name: TriggerName) -> Counted:
+        """As the desk says."""
+        return Counted(
+            taken=self.worker(name).census.taken(), by=self._name, at=self._neighbours.clock.now(), is_here=True
+        )
 
     async def run(self, plans: Sequence[TriggerPlan], stop: asyncio.Event) -> None:
         """Until `stop`, then until the passes in flight have ended or `stop_timeout_s` is over.

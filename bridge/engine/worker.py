@@ -268,7 +268,7 @@ class Worker:
         reset = self.keeper.standing.open_reset
         if waiting or (reset is not None and reset.phase.holds_the_worker):
             return 0.0
-        wait_s = poll_wait_s(self.plan.poll_interval_s, self._random())
+        wait_s = poll_wait_s(self.plan.poll_interval_s, self._random(), self._clock.monotonic_s())
         self._enter(State.IDLE, "", self._clock.now() + timedelta(seconds=wait_s))
         return wait_s
 

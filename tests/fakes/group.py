@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from bridge.domain.commands import Command
+from bridge.domain.counts import Counts
 from bridge.domain.errors import BridgeError
 from bridge.domain.model import TriggerName
 from bridge.domain.standing import Place, Standing
@@ -21,6 +22,7 @@ class Shared:
     standings: dict[TriggerName, Standing] = field(default_factory=dict)
     writers: list[tuple[TriggerName, str]] = field(default_factory=list)
     reports: dict[TriggerName, Report] = field(default_factory=dict)
+    counts: dict[TriggerName, Counts] = field(default_factory=dict)
     log: list[Command] = field(default_factory=list)
     change: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -38,6 +40,7 @@ class FakeBulletin:
         self._seen = 0
         self.failures: list[BridgeError] = []
         self.posted: list[Sequence[Report]] = []
+        self.posted_counts: list[Counts] = []
 
     async def catch_up(self) -> None:
         await asyncio.sleep(0)
@@ -50,6 +53,9 @@ class FakeBulletin:
     def report(self, name: TriggerName) -> Report | None:
         return self._shared.reports.get(name)
 
+    def counts(self, name: TriggerName) -> Counts | None:
+        return self._shared.counts.get(name)
+
     def changed(self) -> asyncio.Event:
         return self._shared.change
 
@@ -57,11 +63,13 @@ class FakeBulletin:
         news, self._seen = self._shared.writers[self._seen :], len(self._shared.writers)
         return {name for name, writer in news if writer != self._writer}
 
-    async def post(self, reports: Sequence[Report]) -> None:
+    async def post(self, reports: Sequence[Report], counts: Sequence[Counts] = ()) -> None:
         await asyncio.sleep(0)
         if self.failures:
             raise self.failures.pop(0)
         self.posted.append(reports)
+        self.posted_counts += counts
+        self._shared.counts.update({each.name: each for each in counts})
         self._shared.reports.update({report.status.name: report for report in reports})
         self._shared.changed()
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from bridge.adapters.kafka.control_format import command_record
 from bridge.adapters.kafka.state_format import position_record, records_of
-from bridge.adapters.kafka.status_format import status_record
+from bridge.adapters.kafka.status_format import counts_record, status_record
 from bridge.adapters.redis_ledger.scripts import ring_of
 from bridge.domain.commands import Command, Verb
+from bridge.domain.counts import Counts, Tally
 from bridge.domain.decide import decide
 from bridge.domain.delivery import mark_key
 from bridge.domain.model import Generation, SequenceId, TriggerName
@@ -122,6 +123,17 @@ REPORTS = (
     ),
     Report(status=Status(name=TriggerName("fees")), owner="pod-2", at=NOON),
 )
+COUNTS = Counts(
+    name=NAME,
+    owner="pod-1",
+    at=NOON,
+    rules="8b1f6c4d2e0a9b7c5d3f1e2a4b6c8d0e",
+    since=NOON - timedelta(hours=1),
+    results=40,
+    counted=39,
+    left_out=1,
+    tallies=(Tally(shown=(*[0] * 50, 30, *[0] * 49, 9), decided=(9, *[0] * 99, 30), taken=30),),
+)
 POSITION = Position(
     trigger=REF.identity,
     generation=Generation(2),
@@ -168,8 +180,8 @@ def control() -> list[Kept]:
 
 
 def status() -> list[Kept]:
-    """The status topic: an owner's word with all that can be in it, and with nothing."""
-    return [Kept.of(each.key, each.value) for each in map(status_record, REPORTS)]
+    """The status topic: an owner's word with all that can be in it, and with nothing; what it has counted."""
+    return [Kept.of(each.key, each.value) for each in (*map(status_record, REPORTS), counts_record(COUNTS))]
 
 
 def records() -> list[Kept]:

@@ -12,7 +12,7 @@ import pytest
 from bridge import __version__
 from bridge.adapters.kafka.control_format import UnknownCommandError, command_of
 from bridge.adapters.kafka.state_format import StateRecord, position_of, standings_of
-from bridge.adapters.kafka.status_format import report_of
+from bridge.adapters.kafka.status_format import counts_in, report_of
 from bridge.app.record_schema import record_schema
 from bridge.consumer import DeadLetter, Record, complete_up_to, parse
 from bridge.domain.commands import Command
@@ -21,6 +21,7 @@ from bridge.domain.standing import Standing
 from bridge.domain.status import Report
 from tests.formats.scenario import (
     COMMANDS,
+    COUNTS,
     NAME,
     POSITION,
     REPORTS,
@@ -96,19 +97,27 @@ def commands_in(kept: Iterable[Kept]) -> list[Command]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_old_reports_are_read(version: str) -> None:
     """D19: replicas of both releases show each other's triggers while one is rolled out."""
-    assert reports_in(recorded(version, "status")) == list(REPORTS)
+    *reports, counts = recorded(version, "status")
+    assert reports_in(reports) == list(REPORTS)
+    assert counts_in(state_record(counts)) == COUNTS
+    assert reports_in([counts]) == [None], "a release before counts passes them over"
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_reports_of_the_next_release_are_read_as_far_as_they_are_known(version: str) -> None:
-    kept = recorded(version, "status")
-    assert reports_in(next_ones(kept)) == list(REPORTS)
-    strange = [Kept(one.key, json.dumps({**one.body, "state": "pondering"}), {}) for one in kept]
+    *reports, counts = next_ones(recorded(version, "status"))
+    assert reports_in(reports) == list(REPORTS)
+    assert counts_in(state_record(counts)) == COUNTS
+    strange = [Kept(one.key, json.dumps({**one.body, "state": "pondering"}), {}) for one in reports]
     assert reports_in([*strange, Kept("fees", "not even JSON", {}), Kept("fees", "[]", {})]) == [None] * 4
 
 
 def reports_in(kept: Iterable[Kept]) -> list[Report | None]:
-    return [report_of(StateRecord(key=one.key.encode(), value=one.value.encode())) for one in kept]
+    return [report_of(state_record(one)) for one in kept]
+
+
+def state_record(one: Kept) -> StateRecord:
+    return StateRecord(key=one.key.encode(), value=one.value.encode())
 
 
 def next_ones(kept: Iterable[Kept]) -> list[Kept]:

@@ -14,7 +14,7 @@ from bridge.domain.plan import TriggerPlan
 from bridge.domain.rules import Route, RuleSet
 from bridge.domain.standing import Pause, Reset, Standing
 from bridge.domain.status import State, Status
-from bridge.engine.desk import Past, Seen, UnknownResetError, UnknownTriggerError
+from bridge.engine.desk import Counted, Past, Seen, UnknownResetError, UnknownTriggerError
 
 STATES = list(State)
 REASONS = {
@@ -26,11 +26,12 @@ REASONS = {
 
 
 class CannedDesk:
-    """Triggers named `t-0000` onwards; the state of each is by its number."""
+    """Triggers named `t-0000` onwards; the state of each is by its number. `told`: of thresholds."""
 
     def __init__(self, count: int) -> None:
         self._began = SystemClock().monotonic_s()
         self._places = {TriggerName(f"t-{place:04}"): place for place in range(count)}
+        self.told: Counted | None = None
         self._plans = {name: a_plan(name) for name in self._places}
 
     def names(self) -> Sequence[TriggerName]:
@@ -57,6 +58,9 @@ class CannedDesk:
 
     def census(self, name: TriggerName) -> Census | None:
         return None
+
+    def counted(self, name: TriggerName) -> Counted:
+        return self.told or Counted(taken=Census(self._plans[name].rules, datetime.now(UTC)).taken())
 
     async def pause(self, name: TriggerName, by: str, reason: str) -> None:
         self.seen(name)

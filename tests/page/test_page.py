@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from playwright.sync_api import Page, expect
 
 from bridge.app.admin.auth import Tokens
 from bridge.domain.errors import Blocked
+from bridge.domain.model import TriggerName
 from bridge.domain.status import State
+from bridge.engine.desk import Counted
 from tests.page.canned import CannedDesk
 from tests.page.conftest import PATIENCE_MS, Opens
 from tests.page.stage import SCRIPT, Stage, mail
@@ -162,6 +165,21 @@ def test_a_threshold_is_moved_and_says_what_it_would_take(opened: Opens) -> None
     assert 0.2 < float(slider.get_attribute("aria-valuenow") or 1) < 0.3
     card.get_by_role("button", name="back").click()
     expect(card.locator(".takes")).to_contain_text(f"takes {trades['taken']} at 0.60")
+
+
+def test_counts_of_another_replica_are_shown_as_its_word_of_then(opened: Opens) -> None:
+    """D19."""
+    desk = CannedDesk(3)
+    page = opened(Stage(desk=desk)).go("#/t/t-0001/thresholds")
+    expect(page.locator(".panel")).to_contain_text("pod-1 counts, and has told nothing yet")
+    taken = desk.counted(TriggerName("t-0001")).taken
+    desk.told = Counted(
+        taken=replace(taken, results=40, counted=40), by="pod-2", at=datetime(2026, 1, 5, 12, tzinfo=UTC)
+    )
+    page.reload()
+    expect(page.locator(".panel")).to_contain_text("From 40 results since")
+    expect(page.locator(".panel")).to_contain_text("as pod-2 told at 2026-01-05 12:00")
+    expect(page.locator(".threshold .takes").first).to_contain_text("of 40")
 
 
 def test_markup_in_a_comment_is_shown_and_not_run(opened: Opens) -> None:

@@ -16,7 +16,8 @@ from bridge.adapters.kafka.reader import Reader, reader_of, record_of
 from bridge.adapters.kafka.settings import KafkaSettings
 from bridge.adapters.kafka.state_format import StateRecord, is_of_standing, joined, name_of, writer_of
 from bridge.adapters.kafka.state_topic import PARTITION, KafkaStateStore, state_topic
-from bridge.adapters.kafka.status_format import report_of, status_record
+from bridge.adapters.kafka.status_format import counts_in, counts_record, is_of_counts, report_of, status_record
+from bridge.domain.counts import Counts
 from bridge.domain.errors import BridgeError, Retry
 from bridge.domain.model import TriggerName
 from bridge.domain.standing import Standing
@@ -78,8 +79,10 @@ class KafkaBulletin:
         self._writer = OwnWriter(settings, on_abandoned)
         self._standings: dict[TriggerName, Standing] = {}
         self._reports: dict[TriggerName, Report] = {}
+        self._counts: dict[TriggerName, StateRecord] = {}
         self._overwritten: set[TriggerName] = set()
         self._seen_offset = -1
+        self._seen_ms = 0
         self._changed = asyncio.Event()
         self._moved = asyncio.Condition()
         self._reader: Reader | None = None
@@ -119,6 +122,11 @@ class KafkaBulletin:
         """As the port says."""
         return self._reports.get(name)
 
+    def counts(self, name: TriggerName) -> Counts | None:
+        """As the port says; read out when it is asked for, which is seldom."""
+        found = self._counts.get(name)
+        return counts_in(found) if found else None
+
     def changed(self) -> asyncio.Event:
         """As the port says."""
         return self._changed
@@ -128,9 +136,10 @@ class KafkaBulletin:
         found, self._overwritten = self._overwritten, set()
         return found
 
-    async def post(self, reports: Sequence[Report]) -> None:
+    async def post(self, reports: Sequence[Report], counts: Sequence[Counts] = ()) -> None:
         """As the port says."""
-        await self._writer.write(self._status.topic, PARTITION, [status_record(report) for report in reports])
+        records = [*map(status_record, reports), *map(counts_record, counts)]
+        await self._writer.write(self._status.topic, PARTITION, records)
 
     async def _reading(self) -> Reader:
         async with self._moved:
@@ -165,8 +174,7 @@ class KafkaBulletin:
         await reader.know(self._state.topic, self._status.topic)
         reader.assign([self._state, self._status])
         if await end_offset(reader.client, self._state.topic, PARTITION) <= self._seen_offset:
-            # Another topic of that name: what was seen says nothing about it.
-            self._seen_offset = -1
+            self._forget()
         self._reader = reader
         await self._move_to(0)
         while True:
@@ -176,13 +184,19 @@ class KafkaBulletin:
             for message in batches.get(self._state, ()):
                 if message.key:
                     self._note(record_of(message))
-            position = await reader.position(self._state)
-            if position < self._position:
-                raise Retry(f"the topic {self._state.topic} was made anew", code="topic_made_anew")
-            await self._move_to(position)
+            await self._move_to(await self._reached(reader))
             if batches:
                 changed, self._changed = self._changed, asyncio.Event()
                 changed.set()
+
+    async def _reached(self, reader: Reader) -> int:
+        """Raises Retry where the topic has gone from under the reader, or been made anew."""
+        if reader.client.cluster.partitions_for_topic(self._state.topic) is None:
+            raise Retry(f"the topic {self._state.topic} is gone", code="topic_unavailable")
+        position: int = await reader.position(self._state)
+        if position < self._position:
+            raise self._made_anew()
+        return position
 
     async def _move_to(self, position: int) -> None:
         async with self._moved:
@@ -190,17 +204,35 @@ class KafkaBulletin:
             self._moved.notify_all()
 
     def _note(self, record: StateRecord) -> None:
-        if not is_of_standing(record) or record.value is None or record.offset <= self._seen_offset:
+        if not is_of_standing(record) or record.value is None:
+            return
+        if record.offset <= self._seen_offset:
+            if record.at_ms > self._seen_ms:
+                raise self._made_anew()
             # What is read again after an outage is no news, and older than what is known.
             return
         name = name_of(record)
         self._standings[name] = joined(self._standings.get(name, Standing()), record)
         self._store.learn(record)
         self._seen_offset = record.offset
+        self._seen_ms = max(self._seen_ms, record.at_ms)
         if writer_of(record) != self._own_name:
             self._overwritten.add(name)
 
+    def _made_anew(self) -> Retry:
+        """To be read from its beginning, once the store has written what it lacks."""
+        self._forget()
+        return Retry(f"the topic {self._state.topic} was made anew", code="topic_made_anew")
+
+    def _forget(self) -> None:
+        """Another topic of that name: what was seen says nothing about it."""
+        self._seen_offset = -1
+        self._store.made_anew()
+
     def _note_report(self, record: StateRecord) -> None:
+        if record.key and is_of_counts(record):
+            self._counts[name_of(record)] = record
+            return
         report = report_of(record) if record.key else None
         if report is not None:
             self._reports[report.status.name] = report

@@ -68,6 +68,7 @@ class KafkaStateStore:
         self._writer = OwnWriter(settings, on_abandoned)
         self._name = writer
         self._acked: dict[bytes, StateRecord] = {}
+        self._is_another = False
 
     async def __aenter__(self) -> Self:
         check_settings(self._settings)
@@ -102,6 +103,11 @@ class KafkaStateStore:
         if known is None or record.offset > known.offset:
             self._acked[record.key] = record
 
+    def made_anew(self) -> None:
+        """Another topic of that name stands there: what is known says nothing of what it has."""
+        self._is_another = True
+        self._check.doubt()
+
     def _has(self, record: StateRecord) -> bool:
         acked = self._acked.get(record.key)
         return acked is not None and acked.value == record.value
@@ -117,8 +123,7 @@ class KafkaStateStore:
             self._check.doubt()
             raise
         if any(0 <= offset <= before for offset in offsets):
-            # Another topic of that name took it.
-            self._check.doubt()
+            self.made_anew()
             return
         for record, offset in zip(records.values(), offsets, strict=True):
             if offset < 0:
@@ -139,14 +144,15 @@ class KafkaStateStore:
         if not known:
             return
         await client.track({self._topic})
-        if await end_offset(client, self._topic, PARTITION) > self._last_offset:
+        if not self._is_another and await end_offset(client, self._topic, PARTITION) > self._last_offset:
             return
         self._acked = _latest(await read_all(self._settings, self._topic, PARTITION))
+        self._is_another = False
         try:
             if missing := {key: record for key, record in known.items() if key not in self._acked}:
                 await self._write(missing)
         except BaseException:
-            self._acked = known
+            self._acked, self._is_another = known, True
             raise
 
 

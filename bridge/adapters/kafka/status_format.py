@@ -1,6 +1,7 @@
-"""The records of the status topic: what an owner shows of a trigger, under the trigger's name (D17, D19).
+"""The records of the status topic: what an owner shows of a trigger (D17, D19).
 
-A moment's view, replaced every few seconds: what cannot be read is passed over.
+Under the trigger's name a moment's view, replaced every few seconds; under `<trigger>/counts` what it has counted of
+the thresholds, now and then. What cannot be read is passed over.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from datetime import datetime
 
 import msgspec
 
-from bridge.adapters.kafka.state_format import StateRecord
+from bridge.adapters.kafka.state_format import StateRecord, name_of
+from bridge.domain.census import BUCKETS
+from bridge.domain.counts import Counts, Tally
 from bridge.domain.model import Generation, SequenceId, TriggerName
 from bridge.domain.status import LastError, Report, State, Status
 
 VERSION = 1
+COUNTS = "counts"
 
 
 class ErrorRecord(msgspec.Struct, frozen=True):
@@ -47,6 +51,28 @@ class StatusRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     published: dict[str, int] = {}
     dead_letters: dict[str, int] = {}
     shadowed: dict[str, int] = {}
+
+
+class TallyRecord(msgspec.Struct, frozen=True):
+    """As `Tally`: a count for each hundredth of probability, from 0 to 1."""
+
+    shown: tuple[int, ...]
+    decided: tuple[int, ...]
+    taken: int
+
+
+class CountsRecord(msgspec.Struct, frozen=True):
+    """As `Counts`."""
+
+    owner: str
+    at: datetime
+    rules: str
+    since: datetime
+    results: int
+    counted: int
+    left_out: int
+    tallies: tuple[TallyRecord, ...]
+    version: int = VERSION
 
 
 def status_record(report: Report) -> StateRecord:
@@ -105,3 +131,47 @@ def report_of(record: StateRecord) -> Report | None:
         shadowed=read.shadowed,
     )
     return Report(status=status, owner=read.owner, at=read.at)
+
+
+def counts_record(counts: Counts) -> StateRecord:
+    """Counts, spelled out."""
+    written = CountsRecord(
+        owner=counts.owner,
+        at=counts.at,
+        rules=counts.rules,
+        since=counts.since,
+        results=counts.results,
+        counted=counts.counted,
+        left_out=counts.left_out,
+        tallies=tuple(
+            TallyRecord(shown=tuple(each.shown), decided=tuple(each.decided), taken=each.taken)
+            for each in counts.tallies
+        ),
+    )
+    return StateRecord(key=f"{counts.name}/{COUNTS}".encode(), value=msgspec.json.encode(written))
+
+
+def is_of_counts(record: StateRecord) -> bool:
+    """It is no report."""
+    return record.key.endswith(f"/{COUNTS}".encode())
+
+
+def counts_in(record: StateRecord) -> Counts | None:
+    """The way back; None for what another release may understand."""
+    try:
+        read = msgspec.json.decode(record.value or b"", type=CountsRecord)
+    except (msgspec.MsgspecError, ValueError):
+        return None
+    if any(len(histogram) != BUCKETS for each in read.tallies for histogram in (each.shown, each.decided)):
+        return None
+    return Counts(
+        name=name_of(record),
+        owner=read.owner,
+        at=read.at,
+        rules=read.rules,
+        since=read.since,
+        results=read.results,
+        counted=read.counted,
+        left_out=read.left_out,
+        tallies=tuple(Tally(shown=each.shown, decided=each.decided, taken=each.taken) for each in read.tallies),
+    )

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -17,7 +18,7 @@ from bridge.adapters.platform.encoding import ACCEPT_ENCODING, too_large, unpack
 from bridge.adapters.platform.errors import failed, refused
 from bridge.adapters.platform.routes import is_loopback
 from bridge.adapters.platform.settings import PlatformSettings
-from bridge.adapters.platform.transport import LeanTransport, is_proxied
+from bridge.adapters.platform.transport import LeanTransport, ProxiedTransport, is_proxied
 from bridge.domain.errors import Blocked, BridgeError, Fatal, Retry, Throttled
 from bridge.ports import Clock
 
@@ -25,6 +26,13 @@ ERROR_BODY_BYTES_MAX = 64 * 1024
 KEEPALIVE_S = 30.0
 HOLD_WITHOUT_WISH_S = 1.0
 """How long all callers rest after a 429 that names no time; the workers' own back-off does the rest."""
+
+SAME_HEADERS = {
+    "user-agent": f"bridge/{__version__}",
+    "accept": "application/json",
+    "accept-encoding": ACCEPT_ENCODING,
+}
+URLS_MAX = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +65,11 @@ class Exchange:
         self._trace_headers = trace_headers
         self._on_answer = on_answer
         self._bearer = Bearer(settings)
-        self._http = _http_client(settings, transport)
+        self._transport = transport or _transport(settings)
 
     async def aclose(self) -> None:
         """Closes the connections."""
-        await self._http.aclose()
+        await self._transport.aclose()
 
     async def send(self, ask: Ask) -> bytes:
         """The body of a 2xx answer, unpacked. Raises Retry, Throttled or Blocked."""
@@ -87,17 +95,25 @@ class Exchange:
 
     async def _ask(self, ask: Ask, token: str) -> bytes:
         try:
-            async with self._http.stream(
-                ask.method,
-                ask.url,
-                content=None if ask.body is None else json.dumps(ask.body),
-                params=ask.params or None,
-                headers={**self._trace_headers(), **_headers(ask, token)},
-                timeout=httpx.Timeout(ask.timeout_s, connect=self._settings.connect_timeout_s),
-            ) as response:
+            response = await self._transport.handle_async_request(self._request(ask, token))
+            try:
                 return await self._answer(ask, response, token)
+            finally:
+                await response.aclose()
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise self._counted(ask, failed(ask.op, error)) from error
+
+    def _request(self, ask: Ask, token: str) -> httpx.Request:
+        """Made without httpx's client, whose cookies, redirects and hooks took as long as the rest of an idle poll."""
+        timeout = httpx.Timeout(ask.timeout_s, connect=self._settings.connect_timeout_s)
+        return httpx.Request(
+            ask.method,
+            _url(ask.url),
+            params=ask.params or None,
+            headers={**SAME_HEADERS, **self._trace_headers(), **_headers(ask, token)},
+            content=None if ask.body is None else json.dumps(ask.body),
+            extensions={"timeout": timeout.as_dict()},
+        )
 
     async def _answer(self, ask: Ask, response: httpx.Response, token: str) -> bytes:
         if not response.is_success:
@@ -150,32 +166,21 @@ async def _read_error(response: httpx.Response) -> bytes:
         return b""
 
 
-def _http_client(settings: PlatformSettings, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+@lru_cache(URLS_MAX)
+def _url(url: str) -> httpx.URL:
+    """The same few of each trigger come again and again."""
+    return httpx.URL(url)
+
+
+def _transport(settings: PlatformSettings) -> httpx.AsyncBaseTransport:
     """Proxies and certificate bundles come from the usual environment variables, but never for a loopback host."""
     try:
         host = httpx.URL(settings.base_url).host
     except httpx.InvalidURL as error:
         raise Fatal("platform.base_url is not a URL", code="bad_base_url") from error
     trust_env = not is_loopback(host)
-    if transport is None and not (trust_env and is_proxied()):
-        tls = httpx.create_ssl_context(verify=True, trust_env=trust_env)
-        transport = LeanTransport(tls, settings.requests_in_flight_max, KEEPALIVE_S)
-    return httpx.AsyncClient(
-        verify=True,
-        follow_redirects=False,
-        http1=True,
-        http2=False,
-        trust_env=trust_env,
-        transport=transport,
-        timeout=httpx.Timeout(settings.timeout_s, connect=settings.connect_timeout_s),
-        limits=httpx.Limits(
-            max_connections=settings.requests_in_flight_max,
-            max_keepalive_connections=settings.requests_in_flight_max,
-            keepalive_expiry=KEEPALIVE_S,
-        ),
-        headers={
-            "user-agent": f"bridge/{__version__}",
-            "accept": "application/json",
-            "accept-encoding": ACCEPT_ENCODING,
-        },
-    )
+    connections_max = settings.requests_in_flight_max
+    if trust_env and is_proxied():
+        return ProxiedTransport(connections_max, KEEPALIVE_S)
+    tls = httpx.create_ssl_context(verify=True, trust_env=trust_env)
+    return LeanTransport(tls, connections_max, KEEPALIVE_S)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from urllib.request import getproxies
 
 import aiohttp
@@ -20,6 +21,8 @@ from yarl import URL
 READ_AHEAD_BYTES = 1024 * 1024
 """What a connection may hold that was not asked for yet. With aiohttp's own 64 KiB a page stops and starts the socket
 all the time."""
+
+URLS_MAX = 4_096
 
 LEFT_ALONE = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 """Headers that aiohttp would add by itself; httpx has set those that are wanted."""
@@ -40,6 +43,28 @@ _MEANINGS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
 def is_proxied() -> bool:
     """Whether the environment names any proxy; which hosts go past it httpx's own transport knows, and only it."""
     return bool(getproxies().keys() & {"http", "https", "all"})
+
+
+class ProxiedTransport(httpx.AsyncBaseTransport):
+    """httpx's own, by the proxies that the environment names."""
+
+    def __init__(self, connections_max: int, keepalive_s: float) -> None:
+        self._client = httpx.AsyncClient(
+            follow_redirects=False,
+            limits=httpx.Limits(
+                max_connections=connections_max,
+                max_keepalive_connections=connections_max,
+                keepalive_expiry=keepalive_s,
+            ),
+        )
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._client.send(request, stream=True)
+
+    @override
+    async def aclose(self) -> None:
+        await self._client.aclose()
 
 
 class LeanTransport(httpx.AsyncBaseTransport):
@@ -118,6 +143,7 @@ def _as_httpx() -> Iterator[None]:
         raise meaning(str(error)) from error
 
 
+@lru_cache(URLS_MAX)
 def _url(url: httpx.URL) -> URL:
     """As it is written. Who is in front of the host is no business of HTTP's: the token has its own header."""
     plain = url.copy_with(userinfo=b"") if url.userinfo else url

@@ -13,7 +13,6 @@ from bridge.app.admin.lists import After, Limit, page_of
 from bridge.app.admin.parts import PREFIX, AdminParts
 from bridge.app.admin.problems import AsciiJSON, CodedError
 from bridge.app.admin.views import ExplainRequest
-from bridge.domain.census import Census
 from bridge.domain.explain import explain, explanation_as_json
 from bridge.domain.model import Batch, Result, TriggerName, Undecodable, created_at
 
@@ -42,12 +41,14 @@ def explain_routes(parts: AdminParts) -> APIRouter:
     async def labels(name: str, limit: Limit = 100, after: After = "") -> LabelList:
         """How probable the labels were that routes ask for, and which results each threshold decided."""
         seen = parts.desk.seen(TriggerName(name))
-        census = parts.desk.census(TriggerName(name))
-        taken = (census or Census(seen.plan.rules, parts.clock.now())).taken()
+        known = parts.desk.counted(TriggerName(name))
+        taken = known.taken
         page, following = page_of(taken.thresholds, lambda each: str(each.place), limit, after)
         return LabelList(
             owner=seen.owner,
-            counted_here=census is not None,
+            counted_here=known.is_here,
+            counted_by=known.by,
+            as_of=known.at,
             since=taken.since,
             results=taken.results,
             counted=taken.counted,

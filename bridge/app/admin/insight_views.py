@@ -116,13 +116,16 @@ class ThresholdView(BaseModel):
 
 
 class LabelList(BaseModel):
-    """Counted by the owning process since it began, or since its routes changed: `counted` of `results`.
+    """Counted by an owner since it began, or since its routes changed: `counted` of `results`.
 
-    Where `counted_here` is false another process counts. `left_out` thresholds of a large rule set are not counted.
+    Where `counted_here` is false another process counts: these are its numbers as it told them last (`as_of`, every
+    half minute at most), or none. `left_out` thresholds of a large rule set are not counted, or not told.
     """
 
     owner: str
     counted_here: bool
+    counted_by: str
+    as_of: datetime | None
     since: datetime
     results: int
     counted: int

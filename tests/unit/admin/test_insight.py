@@ -11,9 +11,10 @@ import pytest
 
 from bridge.app.admin.events import PERIOD_S, Broadcast
 from bridge.app.admin.explaining import PEEK_BYTES_MAX
+from bridge.domain.census import Census
 from bridge.domain.errors import Retry
 from bridge.domain.model import TriggerName, TriggerRef
-from bridge.engine.desk import Desk
+from bridge.engine.desk import Counted, Desk
 from tests.fakes.plans import a_plan, a_route
 from tests.fakes.results import raw_result
 from tests.unit.admin.office import Office, assert_problem, open_office
@@ -59,9 +60,11 @@ async def test_a_trigger_that_is_counted_elsewhere_shows_its_thresholds_all_the_
     world = World()
     async with open_office(world) as office:
         monkeypatch.setattr(office.supervisor, "census", lambda _: None)
+        told = Counted(taken=Census(world.plan.rules, world.clock.now()).taken())
+        monkeypatch.setattr(office.supervisor, "counted", lambda _: told)
         shown = (await office.http.get(f"{ONE}/labels")).json()
         assert (await office.http.get(f"{ONE}/peek")).json() == {"waiting": [], "recent": []}
-    assert (shown["counted_here"], shown["counted"]) == (False, 0)
+    assert (shown["counted_here"], shown["counted_by"], shown["as_of"], shown["counted"]) == (False, "", None, 0)
     assert [one["text"] for one in shown["thresholds"]] == ["Urgent"]
 
 

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.domain.backoff import BLOCKED_CAP_S, RETRY_AFTER_CAP_S, RETRY_CAP_S, backoff_s, poll_wait_s
+from bridge.domain.backoff import (
+    BEAT_S,
+    BLOCKED_CAP_S,
+    RETRY_AFTER_CAP_S,
+    RETRY_CAP_S,
+    backoff_s,
+    poll_wait_s,
+)
 from bridge.domain.errors import Blocked, Retry, Throttled
 from bridge.domain.instant import parse_instant
 from bridge.domain.model import Generation
@@ -45,9 +52,18 @@ def test_the_platforms_own_wish_is_a_lower_bound_up_to_a_cap(wish_s: float, jitt
     assert backoff_s(Throttled("x", code="429", retry_after_s=wish_s), 1, jitter) >= min(wish_s, RETRY_AFTER_CAP_S)
 
 
-@given(jitters)
-def test_polls_never_come_later_than_the_interval(jitter: float) -> None:
-    assert 4.5 <= poll_wait_s(5.0, jitter) <= 5.0
+@given(st.floats(0.05, 600), jitters, st.floats(0, 1e6))
+def test_polls_never_come_later_than_the_interval_and_hardly_sooner(
+    interval_s: float, jitter: float, now_s: float
+) -> None:
+    wait_s = poll_wait_s(interval_s, jitter, now_s)
+    assert 0.87 * interval_s <= wait_s <= interval_s + 1e-6
+
+
+@given(jitters, jitters)
+def test_triggers_that_poll_within_a_beat_of_each_other_wake_together(one: float, other: float) -> None:
+    first_s, second_s = (now_s + poll_wait_s(5.0, jitter, now_s) for now_s, jitter in ((100.013, one), (100.4, other)))
+    assert abs(first_s - second_s) < 1e-6 or abs(first_s - second_s) > BEAT_S - 1e-6
 
 
 def test_a_few_bad_results_are_no_trend() -> None:

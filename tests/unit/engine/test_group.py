@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from bridge.domain.census import Census
 from bridge.domain.commands import Command, Verb
 from bridge.domain.delivery import MarkKey
 from bridge.domain.errors import Retry
@@ -21,8 +22,17 @@ from bridge.domain.status import REPORT_AGE_MAX_S, Report, State, Status
 from bridge.engine.desk import ConflictError, UnknownTriggerError
 from bridge.engine.group import HOLD_S_MAX, Member
 from bridge.engine.group_desk import EFFECT_S_MAX, GroupDesk
+from bridge.engine.reporter import (
+    COUNTS_AT_LEAST_EVERY_S,
+    COUNTS_AT_ONCE_MAX,
+    COUNTS_EVERY_S,
+    REPORT_EVERY_S,
+    Reporter,
+)
+from tests.fakes.clock import FakeClock
 from tests.fakes.group import FakeBulletin, FakeControl, FakeMembership, Shared
 from tests.fakes.plans import a_plan
+from tests.fakes.results import a_batch, raw_result
 from tests.unit.engine.world import World, sequence
 
 ADVANCE_S = 5.0
@@ -423,6 +433,66 @@ async def test_any_replica_tells_what_the_owner_reported_until_it_is_silent_for_
         assert (seen.owner, seen.status.state, seen.status.results) == ("", State.STOPPED, 7)
         with pytest.raises(UnknownTriggerError):
             replica.desk.seen(TriggerName("another"))
+
+
+def add_labels(world: World, *probabilities: float) -> None:
+    for probability in probabilities:
+        world.upload_raw(raw_result(world.uploaded + 1, {"Urgent": probability}))
+
+
+async def test_any_replica_tells_what_the_owner_counted_of_the_thresholds() -> None:
+    """D19."""
+    async with a_replica() as replica:
+        await replica.own()
+        add_labels(replica.world, 0.2, 0.45, 0.62, 0.95)
+        await replica.world.until(lambda: bool(replica.bulletin.posted_counts), within_s=10.0)
+        here = replica.desk.counted(replica.name)
+        assert (here.is_here, here.by) == (True, "pod-1")
+        async with a_replica(replica.world, replica.shared, FakeBulletin(replica.shared, "them")) as other:
+            there = other.desk.counted(replica.name)
+            assert (there.is_here, there.by, there.taken) == (False, "pod-1", here.taken)
+            (threshold,) = there.taken.thresholds
+            assert [threshold.would_take(low) for low in (0.0, 0.5, 0.7, 1.0)] == [4, 2, 1, 0]
+            await other.member.apply([a_plan({"urgent": "Something else"})])
+            unknown = other.desk.counted(replica.name)
+            assert (unknown.by, unknown.at, unknown.taken.counted) == ("", None, 0)
+            assert len(unknown.taken.thresholds) == 1
+
+
+async def test_counts_are_shown_rarely_only_where_they_changed_and_again_before_they_are_forgotten() -> None:
+    """They are large: the broker must not feel them."""
+    async with a_replica() as replica:
+        world, posted = replica.world, replica.bulletin.posted_counts
+        await replica.own()
+        await world.clock.sleep(COUNTS_EVERY_S)
+        assert not posted, "nothing has passed"
+        for _ in range(60):
+            add_labels(world, 0.7)
+            await world.clock.sleep(1.0)
+        assert 2 <= len(posted) <= 3
+        await world.clock.sleep(COUNTS_EVERY_S + REPORT_EVERY_S)
+        counted = len(posted)
+        assert posted[-1].counted == 60
+        await world.clock.sleep(COUNTS_AT_LEAST_EVERY_S / 2)
+        assert len(posted) == counted
+        await world.clock.sleep(COUNTS_AT_LEAST_EVERY_S)
+        assert len(posted) == counted + 1
+
+
+async def test_many_triggers_that_counted_take_turns_and_a_lost_turn_is_taken_again() -> None:
+    clock, bulletin = FakeClock(), FakeBulletin(Shared(), "me")
+    censuses = {TriggerName(f"t{number}"): Census(a_plan().rules, clock.now()) for number in range(45)}
+    for census in censuses.values():
+        census.count(a_batch([raw_result(1, {"Urgent": 0.7})]))
+    reporter = Reporter(list, lambda: censuses, bulletin, clock, World().signals, "pod-1")
+    bulletin.failures = [Retry("no broker", code="broker_unavailable")]
+    turns = []
+    for _ in range(5):
+        before = len(bulletin.posted_counts)
+        await reporter.post()
+        turns.append(len(bulletin.posted_counts) - before)
+    assert turns == [0, COUNTS_AT_ONCE_MAX, COUNTS_AT_ONCE_MAX, 45 - 2 * COUNTS_AT_ONCE_MAX, 0]
+    assert {each.name for each in bulletin.posted_counts} == set(censuses)
 
 
 async def test_an_idle_trigger_is_reported_rarely_and_a_change_soon() -> None:

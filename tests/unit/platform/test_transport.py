@@ -10,7 +10,11 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from bridge.adapters.platform.client import PlatformClient
+from bridge.adapters.platform.settings import PlatformSettings
 from bridge.adapters.platform.transport import LeanTransport, is_proxied
+from tests.fakes.clock import FakeClock
+from tests.unit.platform.answering import REF, TOKEN
 
 SILENCE = b"HTTP/1.1 200 OK\r\n"
 """The rest never comes."""
@@ -160,3 +164,21 @@ def test_a_proxy_in_the_environment_is_seen(
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     assert is_proxied() is expected
+
+
+async def test_a_request_takes_the_proxy_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = b'{"status":"ok","filtered":0,"sequence_id":"s","is_end_sequence":true,"results":[]}'
+    speaker = Speaker(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(page), page))
+    proxy = await asyncio.start_server(speaker, "127.0.0.1", 0)
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+    settings = PlatformSettings(base_url="http://platform.test", token=TOKEN, allow_insecure=True)
+    async with PlatformClient(settings, FakeClock()) as client:
+        batch = await client.fetch(REF, 7)
+    proxy.close()
+    await proxy.wait_closed()
+    assert batch.sequence_id == "s"
+    head = speaker.heads[0].decode()
+    assert head.startswith("POST http://platform.test/api/v1/datasets/org1/collateral/triggers/dispute/fetch HTTP/1.1")
+    assert f"Bearer {TOKEN}" in head
+    assert "bridge/" in head

@@ -48,9 +48,10 @@ export function thresholdsTab({ trigger, guard, signal }) {
 
 function introOf(list) {
   const left = list.left_out ? ` ${plural(list.left_out, "more threshold is", "more thresholds are")} not counted.` : "";
-  if (!list.counted_here) return `The counts are kept by ${list.owner || "the owner"}; ask there to see them.${left}`;
+  if (!list.as_of) return `${list.owner || "The owner"} counts, and has told nothing yet.${left}`;
+  const by = list.counted_here ? "" : `, as ${list.counted_by} told at ${instant(list.as_of)} UTC`;
   const of = list.counted === list.results ? plural(list.results, "result") : `a sample of ${count(list.counted)} of ${count(list.results)} results`;
-  return `From ${of} since ${instant(list.since)} UTC. Move a threshold to see what its route would take; nothing changes until you write it into the configuration.${left}`;
+  return `From ${of} since ${instant(list.since)} UTC${by}. Move a threshold to see what its route would take; nothing changes until you write it into the configuration.${left}`;
 }
 
 function card() {
