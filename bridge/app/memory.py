@@ -28,7 +28,7 @@ def spare_the_collector() -> None:
 
 def keep_freed_memory(env: Mapping[str, str]) -> bool:
     """A pass frees the few megabytes of its batch; by default glibc hands them to the kernel and the next pass asks
-    for each page anew, which took 4 to 9 µs of CPU a result (tests/bench/README.md).
+    for each page anew, which took 3 to 7 µs of CPU a result (tests/bench/README.md).
 
     False where the operator has set it, or the C library has no such settings.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
+from binascii import hexlify
 from collections.abc import Iterator, Mapping, Sequence
 
 from bridge.domain.delivery import TRACEPARENT, Headers, MarkKey
@@ -59,6 +60,7 @@ class RecordWriter:
         )
         self._labels: dict[tuple[Label, float], tuple[bytes, bytes]] = {}
         self._routes: dict[tuple[str, str], bytes] = {}
+        self._of_routes: dict[tuple[bytes, str], Headers] = {}
 
     def value(self, result: Result, route: str, topic: str, matched: Sequence[MatchedLabel]) -> bytes:
         """The record of a result on a route."""
@@ -68,7 +70,8 @@ class RecordWriter:
         opening = self._routes.get((route, topic))
         if opening is None:
             opening = self._routes[route, topic] = compact({"name": route, "topic": topic})[:-1] + b',"matched":['
-        return opening + b",".join(map(self._matched, matched)) + b"]}"
+        labels = self._matched(matched[0]) if len(matched) == 1 else b",".join(map(self._matched, matched))
+        return b"%b%b]}" % (opening, labels)
 
     def _matched(self, matched: MatchedLabel) -> bytes:
         around = self._labels.get((matched.label, matched.min))
@@ -79,13 +82,13 @@ class RecordWriter:
 
     def headers(self, mark: MarkKey, route: str, uid: str, created_at: str, ce_type: bytes = RESULT_TYPE) -> Headers:
         """CloudEvents 1.0, Kafka binding, binary mode (D11)."""
-        own = (
-            ("ce_id", mark.hex().encode()),
-            ("ce_type", ce_type),
-            ("ce_route", text(route)),
-            ("ce_subject", text(uid)),
-        )
-        return self._common + own + ((("ce_time", text(created_at)),) if created_at else ())
+        of_route = self._of_routes.get((ce_type, route))
+        if of_route is None:
+            of_route = self._of_routes[ce_type, route] = (("ce_type", ce_type), ("ce_route", text(route)))
+        subject, identity = ("ce_subject", text(uid)), ("ce_id", hexlify(mark))
+        if not created_at:
+            return (*self._common, identity, *of_route, subject)
+        return (*self._common, identity, *of_route, subject, ("ce_time", text(created_at)))
 
     def dead_letter(self, result: Result | Undecodable, code: str, topic: str, bytes_max: int) -> bytes:
         """What is left of a result that cannot take its road: all of it if unreadable and small, else identifiers."""

@@ -75,6 +75,8 @@ class Track:
     platform_port: int
     kafka: Broker
     redis: Ledger
+    admin_port: int = 0
+    """Of the service; 0 is one that nobody knows."""
 
     def run(self, contestant: Contestant) -> Run:
         """Raises WrongCountError, and TimeoutError where it does not come to an end."""
@@ -99,7 +101,10 @@ class Track:
         return measured
 
     def _measured(self, contestant: Contestant, job: Job) -> Run:
-        with _started(contestant, job) as process, httpx.Client(base_url=job.url, trust_env=False) as platform:
+        with (
+            _started(contestant, job, self.admin_port) as process,
+            httpx.Client(base_url=job.url, trust_env=False) as platform,
+        ):
             warm = WARM_BATCHES * BATCH_SIZE
             platform.post("/watch", json={"pid": process.pid, "warm_at": warm, "end_at": job.results})
             process.send_signal(signal.SIGCONT)  # its stop-watch stands ready
@@ -133,10 +138,10 @@ async def made(topics: Topics, names: list[str]) -> None:
 
 
 @contextmanager
-def _started(contestant: Contestant, job: Job) -> Iterator[subprocess.Popen[bytes]]:
+def _started(contestant: Contestant, job: Job, admin_port: int) -> Iterator[subprocess.Popen[bytes]]:
     with (
         tempfile.TemporaryDirectory() as folder,
-        held(contestant.name, _command(contestant, job, Path(folder)), contestant.environ or {}) as process,
+        held(contestant.name, _command(contestant, job, Path(folder), admin_port), contestant.environ or {}) as process,
     ):
         yield process
 
@@ -162,15 +167,15 @@ def held(name: str, command: list[str], environ: Mapping[str, str]) -> Iterator[
                 process.wait()
 
 
-def _command(contestant: Contestant, job: Job, folder: Path) -> list[str]:
+def _command(contestant: Contestant, job: Job, folder: Path, admin_port: int) -> list[str]:
     if contestant.module:
         return [contestant.python, "-m", f"tests.bench.carry.contestants.{contestant.module}", job.as_argument()]
     file = folder / "bridge.yaml"
-    file.write_text(yaml.safe_dump(configuration(job, contestant.delivery)))
+    file.write_text(yaml.safe_dump(configuration(job, contestant.delivery, admin_port)))
     return [contestant.python, "-m", "bridge", "run", "-c", str(file)]
 
 
-def configuration(job: Job, delivery: str) -> dict[str, Any]:
+def configuration(job: Job, delivery: str, admin_port: int = 0) -> dict[str, Any]:
     """Of the service: the job's routes as rules, everything else as it comes."""
     routes = [
         {"name": label.lower(), "topic": job.topic(label), "when": {"label": label, "min": THRESHOLD}}
@@ -191,7 +196,7 @@ def configuration(job: Job, delivery: str) -> dict[str, Any]:
         "redis": {"url": job.redis_url},
         "ownership": "local",
         "accept": ["single_replica"],
-        "admin": {"port": 0},
+        "admin": {"port": admin_port},
         "triggers": [
             {
                 "name": job.trigger,
@@ -223,7 +228,8 @@ def count(bootstrap_servers: str, topics: list[str]) -> tuple[int, int]:
         consumer.assign(places)
         records, keys, ended = 0, set(), 0
         while ended < len(places):
-            for message in consumer.consume(2_000, timeout=10):
+            # It waits for so many, or for the whole of the time-out: a long one is waited out behind the last record.
+            for message in consumer.consume(2_000, timeout=0.5):
                 if message.error():
                     ended += 1
                 else:
