@@ -142,8 +142,11 @@ class LocalServer(ABC):
         self.begin()
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers."""
-        self._signal(signal.SIGSTOP)
+        """SIGSTOP: connections stay open and nothing answers. Returns once every thread stands still."""
+        if self._signal(signal.SIGSTOP):
+            deadline = time.monotonic() + STOP_TIMEOUT_S
+            while self.running and not _stands_still(self.pid) and time.monotonic() < deadline:
+                time.sleep(0.001)
 
     def resume(self) -> None:
         """SIGCONT after `pause`."""
@@ -162,6 +165,19 @@ class LocalServer(ABC):
     def _forget(self) -> None:
         self._process = None
         atexit.unregister(self.kill)
+
+
+def _stands_still(pid: int) -> bool:
+    """Going by the kernel: a thread gets the signal when it next runs, and may serve a request until then."""
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    return all(_state_in(stat) in "TtZX" for stat in threads)
+
+
+def _state_in(stat: Path) -> str:
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
 
 
 def _end_with_parent() -> list[str]:
