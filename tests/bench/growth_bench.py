@@ -22,7 +22,8 @@ from tests.bench.carry.tables import tell
 from tests.bench.carry.verdicts import Verdict, at_least, at_most, told
 from tests.neighbours.choice import start_kafka, start_redis
 
-ROUNDS = 3
+ROUNDS = 2
+"""Each takes some four minutes."""
 IDLE_POLL = "5s"
 IDLE_TRIGGERS = (1, 100, 1_000)
 SETTLE_S = 20.0
