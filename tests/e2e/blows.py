@@ -62,13 +62,18 @@ def kill_bridge(field: Field, dice: Random) -> None:
 
 
 def freeze_bridge(field: Field, dice: Random) -> None:
-    """Its requests time out while it sleeps. With others at work it may wake up behind a take-over."""
+    """With others at work it may wake up behind a take-over."""
+    freeze_one(field, dice, dice.uniform(0.1, FROZEN_S_MAX if field.is_shared else 2.5))
+
+
+def freeze_one(field: Field, dice: Random, seconds: float) -> None:
+    """Its requests time out while it sleeps; what it published last may lack its marks, and another may go on."""
     life = dice.choice(field.replicas).life
     assert life is not None
     with out(field, Part.PLATFORM):
         frozen_ms = now_ms()
         life.signal(signal.SIGSTOP)
-        time.sleep(dice.uniform(0.1, FROZEN_S_MAX if field.is_shared else 2.5))
+        time.sleep(seconds)
         woken_ms = now_ms()
         life.signal(signal.SIGCONT)
     if field.is_shared:
@@ -79,7 +84,12 @@ def freeze_bridge(field: Field, dice: Random) -> None:
 
 
 def restart_bridge(field: Field, dice: Random) -> None:
-    dice.choice(field.replicas).restart_gently()
+    """SIGTERM; where it does not end in time it is a kill."""
+    replica = dice.choice(field.replicas)
+    if not replica.ended_gently():
+        replica.kill()
+        field.seen.append(Killed(at_ms=now_ms(), who=Part.BRIDGE))
+    replica.start()
 
 
 # The broker and the ledger

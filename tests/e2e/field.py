@@ -92,13 +92,14 @@ class Replica:
             self.life.kill()
             self.life = None
 
-    def restart_gently(self) -> None:
-        """SIGTERM; one that does not end in time is killed."""
+    def ended_gently(self) -> bool:
+        """By SIGTERM, in time."""
         if self.life is not None:
             self.life.signal(signal.SIGTERM)
             if not self.life.ended(STOP_WITHIN_S):
-                self.life.kill()
-        self.start()
+                return False
+            self.life = None
+        return True
 
     def state(self, trigger: str) -> str:
         """As the admin API says it; empty where it cannot be asked."""

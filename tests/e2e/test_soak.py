@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -14,11 +13,10 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from tests.e2e.blows import flush_redis, kill_bridge, kill_redis, now_ms, out, restart_bridge, restart_kafka
-from tests.e2e.field import LATE_S, Field, a_field, identity
+from tests.e2e.blows import flush_redis, freeze_one, kill_bridge, kill_redis, restart_bridge, restart_kafka
+from tests.e2e.field import Field, a_field
 from tests.e2e.operators import Operators
 from tests.e2e.platform import Platform
-from tests.history.events import Part, Zombie
 
 SOAK_S = float(os.environ.get("BRIDGE_SOAK_S", "0"))
 SEED = int(os.environ.get("BRIDGE_SOAK_SEED", "20261122"))
@@ -36,18 +34,6 @@ pytestmark = [
     pytest.mark.skipif(not SOAK_S, reason="as long as BRIDGE_SOAK_S says: make soak"),
     pytest.mark.timeout(SOAK_S * 2 + 600),
 ]
-
-
-def outlive_the_session(field: Field, dice: Random) -> None:
-    """A process sleeps until its triggers are others', and wakes in the middle of what it did (D15)."""
-    life = dice.choice(field.replicas).life
-    assert life is not None
-    with out(field, Part.PLATFORM):
-        life.signal(signal.SIGSTOP)
-        time.sleep(BEYOND_SESSION_S)
-        life.signal(signal.SIGCONT)
-    woke_ms = now_ms()
-    field.seen.append(Zombie(at_ms=woke_ms, until_ms=woke_ms + LATE_S * 1000, trigger=identity("least")))
 
 
 @pytest.fixture
@@ -79,7 +65,7 @@ def soak(field: Field, operators: Operators, dice: Random) -> Counter[str]:
     happenings: dict[str, tuple[int, Callable[[], None]]] = {
         "kill": (6, lambda: kill_bridge(field, dice)),
         "restart": (5, lambda: restart_bridge(field, dice)),
-        "outlive the session": (2, lambda: outlive_the_session(field, dice)),
+        "outlive the session": (2, lambda: freeze_one(field, dice, BEYOND_SESSION_S)),
         "pause": (4, lambda: operators.pause(dice)),
         "resume": (8, lambda: operators.resume(dice)),
         "reset": (8, lambda: operators.reset(dice)),
