@@ -78,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
     report = _report(rounds)
     OUT.mkdir(exist_ok=True)
     (OUT / "carry.json").write_text(json.dumps(report, indent=1))
-    (OUT / "carry.svg").write_text(drawn(lines(rounds), _caption(report)))
+    (OUT / "carry.svg").write_text(drawn(lines(rounds), _caption(report), report["machine"]))
     if args.json:
         print(json.dumps(report))
     else:
@@ -133,13 +133,14 @@ def _report(rounds: Sequence[Round]) -> dict[str, Any]:
 def _caption(report: dict[str, Any]) -> str:
     return (
         f"{report['date']} · batch {BATCH_SIZE}, {RESULT_BYTES // 1024} KB results, {report['neighbours']}, no"
-        f" compression · {len(report['rounds'])} rounds · {report['machine']}"
+        f" compression · {len(report['rounds'])} rounds"
     )
 
 
 def _show(rounds: Sequence[Round], report: dict[str, Any]) -> None:
     console = Console(width=140)
     console.print(_caption(report))
+    console.print(report["machine"])
     console.print(_table(lines(rounds)))
     console.print(judged(verdicts(rounds)))
     console.print(f"written: {OUT / 'carry.json'}, {OUT / 'carry.svg'}")

@@ -7,25 +7,30 @@ from html import escape
 
 from tests.bench.carry.verdicts import Line
 
-WIDTH, LEFT, RIGHT, ROW, TOP, BAR = 860, 200, 190, 34, 64, 16
+WIDTH, LEFT, RIGHT, ROW, TOP, BAR = 860, 200, 190, 34, 84, 16
+COMMAND = "python -m tests.bench.carry_bench"
 STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#1f2933}.t{font-size:16px;font-weight:600}.s{fill:#66788a;font-size:12px}"
     ".b{fill:#9fb3c8}.o{fill:#d9480f}.w{stroke:#1f2933;stroke-width:1.2}.bg{fill:#fff}"
 )
 
 
-def drawn(lines: Sequence[Line], caption: str) -> str:
-    """An SVG document. The service's own bars stand out."""
+def drawn(lines: Sequence[Line], what: str, where: str) -> str:
+    """An SVG document, the least first. The service's own bars stand out; `what` and `where` are written over them."""
     height = TOP + ROW * len(lines) + 16
     most = max(line.cpu_us.high for line in lines)
     scale = (WIDTH - LEFT - RIGHT) / most
-    rows = "".join(_row(line, TOP + ROW * place, scale) for place, line in enumerate(lines))
+    rows = "".join(
+        _row(line, TOP + ROW * place, scale)
+        for place, line in enumerate(sorted(lines, key=lambda line: line.cpu_us.median))
+    )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img"'
         f' aria-label="CPU microseconds per result"><style>{STYLE}</style>'
         f'<rect class="bg" width="{WIDTH}" height="{height}"/>'
         f'<text class="t" x="16" y="26">CPU per result, microseconds (less is better)</text>'
-        f'<text class="s" x="16" y="46">{escape(caption)}</text>{rows}</svg>\n'
+        f'<text class="s" x="16" y="46">{escape(what)}</text>'
+        f'<text class="s" x="16" y="64">{escape(where)} · {COMMAND}</text>{rows}</svg>\n'
     )
 
 
