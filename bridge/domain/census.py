@@ -10,9 +10,8 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
 
-from bridge.domain.conditions import AllOf, Always, AnyOf, Condition, LabelHolds, Not, Span
+from bridge.domain.conditions import AllOf, Always, AnyOf, Condition, LabelHolds, Not, Span, Way, label_leaves
 from bridge.domain.labels import is_exact, pattern_test
 from bridge.domain.model import Batch, Label, Prediction, Result, Undecodable
 from bridge.domain.rules import MatchMode, Route, RuleSet, condition_test
@@ -32,9 +31,6 @@ RECENT_BYTES_MAX = 16 * 1024
 """Some results to pick one from; small, since hundreds of triggers may keep them."""
 
 NEVER = AnyOf(())
-
-_Way: TypeAlias = tuple[tuple[AllOf | AnyOf | Not, int], ...]
-"""From a route's condition down to one of its parts: what was entered, and by which part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +149,7 @@ class Census:
     def _tallies_of(self, rules: RuleSet) -> list[_Tally]:
         tallies: list[_Tally] = []
         for route_place, route in enumerate(rules.routes):
-            for way, leaf in _label_leaves(route.when, ()):
+            for way, leaf in label_leaves(route.when):
                 if len(tallies) == THRESHOLDS_MAX:
                     self._left_out += 1
                     continue
@@ -218,20 +214,7 @@ def _weighed(leaf: LabelHolds, named: Sequence[Prediction]) -> float | None:
     return max(fit, default=None)
 
 
-def _label_leaves(condition: Condition, way: _Way) -> Iterator[tuple[_Way, LabelHolds]]:
-    match condition:
-        case LabelHolds():
-            yield way, condition
-        case Not(part=part):
-            yield from _label_leaves(part, (*way, (condition, 0)))
-        case AllOf(parts=parts) | AnyOf(parts=parts):
-            for place, part in enumerate(parts):
-                yield from _label_leaves(part, (*way, (condition, place)))
-        case _:
-            return
-
-
-def _rebuilt(way: _Way, part: Condition) -> Condition:
+def _rebuilt(way: Way, part: Condition) -> Condition:
     """The condition at the start of `way` with `part` at its end, shortened where a constant decides."""
     for entered, place in reversed(way):
         match entered:

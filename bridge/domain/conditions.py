@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias, TypeGuard
 
@@ -166,3 +166,20 @@ class Not:
 
 
 Condition: TypeAlias = AllOf | AnyOf | Not | LabelHolds | EntityPresent | UserPropertyHolds | Always
+
+Way: TypeAlias = tuple[tuple[AllOf | AnyOf | Not, int], ...]
+"""From a route's condition down to one of its parts: what was entered, and by which part."""
+
+
+def label_leaves(condition: Condition, way: Way = ()) -> Iterator[tuple[Way, LabelHolds]]:
+    """Every condition on a label in it, in their order, with the way to each."""
+    match condition:
+        case LabelHolds():
+            yield way, condition
+        case Not(part=part):
+            yield from label_leaves(part, (*way, (condition, 0)))
+        case AllOf(parts=parts) | AnyOf(parts=parts):
+            for place, part in enumerate(parts):
+                yield from label_leaves(part, (*way, (condition, place)))
+        case _:
+            return

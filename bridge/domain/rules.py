@@ -16,6 +16,7 @@ from bridge.domain.conditions import (
     LabelHolds,
     Not,
     UserPropertyHolds,
+    label_leaves,
 )
 from bridge.domain.labels import is_exact, pattern_test
 from bridge.domain.model import Label, Prediction, Result
@@ -127,17 +128,7 @@ class _Shown:
 
 
 def _labels_named(condition: Condition) -> Iterator[Label]:
-    match condition:
-        case LabelHolds(pattern=pattern):
-            if is_exact(pattern):
-                yield pattern
-        case Not(part=part):
-            yield from _labels_named(part)
-        case AllOf(parts=parts) | AnyOf(parts=parts):
-            for part in parts:
-                yield from _labels_named(part)
-        case _:
-            return
+    return (leaf.pattern for _, leaf in label_leaves(condition) if is_exact(leaf.pattern))
 
 
 _Check: TypeAlias = Callable[[_Shown], "list[MatchedLabel] | None"]

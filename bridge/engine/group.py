@@ -85,8 +85,12 @@ class Member:
         return worker.census if worker else None
 
     def censuses(self) -> Mapping[TriggerName, Census]:
-        """Of every trigger that is worked on here."""
-        return {name: worker.census for name, worker in self._crew.workers.items() if self._crew.at_work(name)}
+        """Of every trigger that is worked on here and has counted. Asked for every few seconds: it makes none."""
+        return {
+            name: worker.begun_census
+            for name, worker in self._crew.workers.items()
+            if self._crew.at_work(name) and worker.begun_census is not None
+        }
 
     async def run(self, plans: Sequence[TriggerPlan], stop: asyncio.Event) -> None:
         """Until `stop`; then the passes in flight end, within a bound, and the seat is left."""

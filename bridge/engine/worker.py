@@ -82,6 +82,11 @@ class Worker:
         self._prefixed = PrefixedPlan()
 
     @property
+    def begun_census(self) -> Census | None:
+        """None while there is nothing that it could have counted."""
+        return self._census
+
+    @property
     def census(self) -> Census:
         """Made when it is first needed: it takes 10 kB, and most triggers of many are idle."""
         if self._census is None:
@@ -115,7 +120,7 @@ class Worker:
         """Use another plan from the next pass on (D9)."""
         self.plan = plan
         if self._census is not None and not self._census.is_of(plan.rules):
-            self._census, self._counts_since = None, self._clock.now()
+            self._census = Census(plan.rules, self._clock.now())
         self._halted = None
         self._wake.set()
 

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-
-from rich.console import Console
-from rich.table import Table
 
 from bridge.adapters.kafka.directory import Shape
 from bridge.adapters.kafka.packing import pack
@@ -29,7 +25,7 @@ from bridge.domain.model import Generation
 from tests.bench.carry.job import PARTITIONS
 from tests.bench.carry.platform import Stage
 from tests.bench.carry.results import BATCH_SIZE, ROUTED, results
-from tests.bench.carry.tables import machine
+from tests.bench.carry.tables import tell_steps
 from tests.fakes.plans import a_plan
 
 TURNS = 60
@@ -82,16 +78,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
     gc.set_threshold(50_000, 20, 20)
-    figures = measured_us(args.turns)
-    if args.json:
-        print(json.dumps({"machine": machine(), "cpu_us_per_result": figures}))
-        return 0
-    table = Table("step", "CPU µs/result")
-    for name, figure in figures.items():
-        table.add_row(name, f"{figure:.2f}")
-    console = Console(width=140)
-    console.print(machine())
-    console.print(table)
+    tell_steps(measured_us(args.turns), as_json=args.json)
     return 0
 
 

@@ -20,8 +20,6 @@ from itertools import pairwise
 
 import httpx
 import zstandard
-from rich.console import Console
-from rich.table import Table
 
 from bridge.adapters.platform.encoding import unpacked
 from bridge.adapters.platform.transport import LeanTransport
@@ -29,7 +27,7 @@ from bridge.app.memory import keep_freed_memory, spare_the_collector
 from tests.bench.carry.platform import Stage
 from tests.bench.carry.race import platform
 from tests.bench.carry.results import BATCH_SIZE, results
-from tests.bench.carry.tables import machine
+from tests.bench.carry.tables import tell_steps
 
 TURNS = 60
 ANSWER_BYTES_MAX = 256 * 1024 * 1024
@@ -105,16 +103,7 @@ def main(argv: Sequence[str]) -> int:
     # As the service runs.
     spare_the_collector()
     keep_freed_memory(os.environ)
-    figures = asyncio.run(measured_us(args.turns))
-    if args.json:
-        print(json.dumps({"machine": machine(), "cpu_us_per_result": figures}))
-        return 0
-    table = Table("step", "CPU µs/result")
-    for name, figure in figures.items():
-        table.add_row(name, f"{figure:.2f}")
-    console = Console(width=140)
-    console.print(machine())
-    console.print(table)
+    tell_steps(asyncio.run(measured_us(args.turns)), as_json=args.json)
     return 0
 
 

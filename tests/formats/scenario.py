@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,8 @@ DONE = Reset(
     replayed=40,
     finished_at=NOON - timedelta(hours=20),
 )
-UNDER_WAY = Reset(
-    id="b7",
+ASKED = Reset(
+    id="c9",
     to_comment_created_at=NOON - timedelta(days=3),
     requested_at=NOON,
     requested_by="alice",
@@ -48,6 +48,10 @@ UNDER_WAY = Reset(
     allow_skip=True,
     until=NOON - timedelta(days=1),
     topic_prefix="replay.",
+)
+UNDER_WAY = replace(
+    ASKED,
+    id="b7",
     phase=ResetPhase.REPLAYING,
     generation=Generation(2),
     saved=Bookmark(batch_id=SequenceId("seq-90"), last=SequenceId("seq-88"), last_at=NOON - timedelta(minutes=1)),
@@ -80,16 +84,6 @@ SHARED = Standing(
     ),
 )
 """Of a trigger that replicas share."""
-ASKED = Reset(
-    id="c9",
-    to_comment_created_at=NOON - timedelta(days=3),
-    requested_at=NOON,
-    requested_by="alice",
-    reason="a rule was wrong",
-    allow_skip=True,
-    until=NOON - timedelta(days=1),
-    topic_prefix="replay.",
-)
 COMMANDS = (
     Command(id="1", trigger=NAME, verb=Verb.PAUSE, by="bob", at=NOON, reason="release"),
     Command(id="2", trigger=NAME, verb=Verb.RESUME, by="bob", at=NOON),

@@ -18,7 +18,7 @@ from bridge.adapters.platform.encoding import ACCEPT_ENCODING, too_large, unpack
 from bridge.adapters.platform.errors import failed, refused
 from bridge.adapters.platform.routes import is_loopback
 from bridge.adapters.platform.settings import PlatformSettings
-from bridge.adapters.platform.transport import LeanTransport, ProxiedTransport, is_proxied
+from bridge.adapters.platform.transport import URLS_MAX, LeanTransport, ProxiedTransport, is_proxied
 from bridge.domain.errors import Blocked, BridgeError, Fatal, Retry, Throttled
 from bridge.ports import Clock
 
@@ -32,7 +32,6 @@ SAME_HEADERS = {
     "accept": "application/json",
     "accept-encoding": ACCEPT_ENCODING,
 }
-URLS_MAX = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

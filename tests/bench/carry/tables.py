@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +36,19 @@ def tell(bench: str, verdicts: Sequence[Verdict], *, as_json: bool) -> int:
         console.print(f"{report['date']}, {report['neighbours']}, {report['machine']}")
         console.print(judged(verdicts))
     return 1 if any(verdict.met is False for verdict in verdicts) else 0
+
+
+def tell_steps(cpu_us: Mapping[str, float], *, as_json: bool) -> None:
+    """CPU of a result by step, to the terminal."""
+    if as_json:
+        print(json.dumps({"machine": machine(), "cpu_us_per_result": cpu_us}))
+        return
+    table = Table("step", "CPU µs/result")
+    for name, figure in cpu_us.items():
+        table.add_row(name, f"{figure:.2f}")
+    console = Console(width=140)
+    console.print(machine())
+    console.print(table)
 
 
 def machine() -> str:

@@ -421,6 +421,19 @@ async def test_of_two_resets_at_two_replicas_the_first_wins_and_the_other_is_his
             await replica.desk.reset(replica.name, lost)
 
 
+async def test_an_idle_trigger_has_no_census_however_often_it_is_reported() -> None:
+    """Most triggers of many are idle, and each census takes 10 kB."""
+    async with a_replica() as replica:
+        await replica.own()
+        await replica.world.clock.sleep(60.0)
+        worker = replica.member.at_work(replica.name)
+        assert worker is not None
+        assert worker.begun_census is None
+        replica.world.upload(1)
+        await replica.world.clock.sleep(60.0)
+        assert replica.member.censuses()[replica.name].results == 1
+
+
 async def test_any_replica_tells_what_the_owner_reported_until_it_is_silent_for_long() -> None:
     """D19."""
     async with a_replica() as replica:
