@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from bridge.domain.errors import Blocked, Retry
-from bridge.domain.model import TriggerName, TriggerRef
+from bridge.domain.model import SequenceId, TriggerName, TriggerRef
 from bridge.domain.standing import ResetPhase
 from tests.fakes.plans import a_plan, a_route
 from tests.fakes.results import raw_result
@@ -139,11 +140,18 @@ async def test_one_idempotency_key_is_one_reset() -> None:
     async with open_office(world) as office:
         await world.until(lambda: world.pending == 0)
         body = {"to_comment_created_at": EARLY}
-        world.source.fail_next("reset", times=60)
+        carried_out, resetting = asyncio.Event(), world.source.reset
+
+        async def held_up(trigger: TriggerRef, to_comment_created_at: datetime) -> SequenceId:
+            await carried_out.wait()
+            return await resetting(trigger, to_comment_created_at)
+
+        world.source.reset = held_up  # type: ignore[method-assign]
         answers = [
             await office.http.post(f"{ONE}/resets", json=body, headers={"Idempotency-Key": key})
             for key in ("k1", "k1", "k2")
         ]
+        carried_out.set()
         await world.until(lambda: world.store.standings[TriggerName("disputes")].open_reset is None)
         again = await office.http.post(f"{ONE}/resets", json=body, headers={"Idempotency-Key": "k1"})
     assert answers[0].headers["location"] == answers[1].headers["location"] == again.headers["location"]
