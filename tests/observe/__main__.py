@@ -21,7 +21,8 @@ from pathlib import Path
 
 from tests.e2e.demo_process import Demo
 from tests.observe.prometheus import RATE, Prometheus
-from tests.observe.stage import Place, Traffic, spans_by_name, telling, tree, until
+from tests.observe.stage import Place, Traffic, spans_by_name, telling, tree
+from tests.observe.waiting import until
 from tests.telemetry import collector as collectors
 from tests.telemetry.collector import Collector
 from tests.telemetry.queries import filled_in, of_dashboards
@@ -90,10 +91,9 @@ def _options() -> argparse.Namespace:
 
 def _seen(place: Place, demo: Demo, prometheus: Prometheus, collector: Collector, say: Say) -> Report:
     say(f"prometheus scrapes {place.target} each second; driving failures and replays")
-    time.sleep(3)
     traffic = Traffic(place, demo)
     try:
-        traffic.drive()
+        traffic.drive(prometheus)
     finally:
         traffic.close()
     _wait_for_spans(collector)

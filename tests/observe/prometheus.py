@@ -13,6 +13,7 @@ import yaml
 from typing_extensions import override
 
 from tests.neighbours.process import LocalServer
+from tests.observe.waiting import until
 from tests.telemetry.queries import RULES
 
 SCRAPE_S = 1
@@ -83,6 +84,18 @@ class Prometheus(LocalServer):
             raise ValueError(f"{expression}: {answer.get('error')}")
         values = [float(value) for series in answer["data"]["result"] for _, value in series["values"]]
         return sum(math.isfinite(value) for value in values)
+
+    def scrapes(self) -> int:
+        """How often the bridge was asked and answered. It looks for targets every five seconds: the first is asked six
+        seconds after `is_ready`."""
+        asked = {"query": "sum(sum_over_time(up[1h]))"}
+        found = httpx.get(f"{self.url}/api/v1/query", params=asked, timeout=10).json()["data"]["result"]
+        return int(found[0]["value"][1]) if found else 0
+
+    def scraped(self, times: int = 2) -> None:
+        """Returns when it was asked so many times more: what stood still meanwhile is then seen."""
+        before = self.scrapes()
+        until(lambda: self.scrapes() >= before + times, f"{times} scrapes")
 
     def alerts(self) -> dict[str, str]:
         """State by name of every alert there is: inactive, pending, firing."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
 
 from tests.e2e.demo_process import Demo
+from tests.observe.prometheus import Prometheus
+from tests.observe.waiting import until
 from tests.telemetry.collector import Collector, Got
 
-WITHIN_S = 60.0
 CREATED_SHOWN_MAX = 3
 RESETS = 2
 
@@ -54,8 +53,9 @@ class Traffic:
         assert resets, demo.shown
         self._reset = resets[1]
 
-    def drive(self) -> None:
-        """Takes about fifteen seconds, so that each thing is seen by several scrapes."""
+    def drive(self, prometheus: Prometheus) -> None:
+        """Waits for scrapes before and after each thing: a rate is a difference between two of them."""
+        prometheus.scraped()
         for fault in (
             {"op": "fetch", "kind": "status", "status": 503, "times": 1},
             {"op": "advance", "kind": "drop", "after": False, "times": 1},
@@ -64,7 +64,7 @@ class Traffic:
         for _ in range(RESETS):
             answer = self._asked_for_a_reset()
             _replayed(self._place.admin + answer.headers["location"])
-            time.sleep(2)
+            prometheus.scraped()
 
     def _asked_for_a_reset(self) -> httpx.Response:
         """The fetch that is made to fail may be the one that looks whether it would skip: then it is asked again."""
@@ -87,14 +87,6 @@ class Traffic:
 
 def _replayed(reset: str) -> None:
     until(lambda: httpx.get(reset, timeout=10).json()["phase"] in ("done", "failed"), "a replay")
-
-
-def until(holds: Callable[[], bool], what: str, within_s: float = WITHIN_S) -> None:
-    end_s = time.monotonic() + within_s
-    while not holds():
-        if time.monotonic() > end_s:
-            raise TimeoutError(f"not within {within_s:.0f} s: {what}")
-        time.sleep(0.2)
 
 
 def telling(collector: Collector) -> list[Got]:
