@@ -19,7 +19,7 @@ _INT16 = struct.Struct(">h").pack
 _INT32 = struct.Struct(">i").pack
 _NULL = -1
 PIECE_BYTES = 128 * 1024
-"""Some twice what a broker's socket takes at a time by default."""
+"""A little more than a broker's socket takes at a time by default."""
 
 
 class LeanProduceRequest(ProduceRequest):

@@ -6,7 +6,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from aiokafka.errors import KafkaTimeoutError, ProducerClosed
+from aiokafka.errors import (
+    KafkaError,
+    KafkaTimeoutError,
+    OperationNotAttempted,
+    ProducerClosed,
+    TopicAuthorizationFailedError,
+)
 from aiokafka.structs import TopicPartition
 from typing_extensions import override
 
@@ -50,8 +56,16 @@ class TransactionalProducer(Producer):
     async def enqueue(self, parcel: Parcel) -> asyncio.Future[Any]:
         """As inherited; refused once the transaction has met an error, for aiokafka would only assert that."""
         if not self._txn_manager.is_in_transaction():
-            raise ProducerClosed("the transaction has failed")
+            raise self._why_not(parcel.topic)
         return await super().enqueue(parcel)
+
+    def _why_not(self, topic: str) -> KafkaError:
+        """A topic that may not be written spoils the transaction for the others, which are not to blame."""
+        end = self._txn_manager.wait_for_transaction_end()
+        error = end.exception() if end.done() else None
+        if not isinstance(error, TopicAuthorizationFailedError):
+            return ProducerClosed("the transaction has failed")
+        return error if topic in error.args[0] else OperationNotAttempted()
 
     @override
     def cut(self) -> None:

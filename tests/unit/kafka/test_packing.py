@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bridge.adapters.kafka.directory import Shape
 from bridge.adapters.kafka.packing import lanes_for, partition_of, receipts_of
-from bridge.adapters.kafka.parcel import Lanes, all_parcels
+from bridge.adapters.kafka.parcel import Lane, Lanes, all_parcels
 from bridge.domain.delivery import Delivery, Outcome, mark_key
 from bridge.domain.model import Generation, SequenceId
 
@@ -100,6 +100,19 @@ def test_every_delivery_is_packed_once_in_order_within_the_limit(sketched: list[
         assert all(
             parcel.size <= LIMIT and parcel.batch.record_count() == len(parcel.indexes) for parcel in lane.parcels
         )
+
+
+@given(sketches)
+def test_the_short_way_packs_what_adding_one_by_one_would(sketched: list[Sketch]) -> None:
+    deliveries = deliveries_of(sketched)
+    for lane in lanes_for(deliveries, SHAPES, Counter(), None, 1_700_000_000_000):
+        slow = Lane(lane.topic, lane.partition, LIMIT, None)
+        for index in lane.held:
+            each = deliveries[index]
+            slow.add(index, 1_700_000_000_000, each.key, each.value, each.headers)
+        lane.pack()
+        assert [parcel.indexes for parcel in lane.parcels] == [parcel.indexes for parcel in slow.parcels]
+        assert [p.batch.written() for p in lane.parcels] == [p.batch.written() for p in slow.parcels]
 
 
 @given(sketches)
