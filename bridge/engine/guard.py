@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import TracebackType
 
 from bridge.domain.delivery import Delivery, Receipt
 from bridge.domain.errors import Retry
@@ -36,7 +36,7 @@ class Guard:
         self._sure_s = sure_s
         self._advance_s = advance_s
         self._is_leaving = False
-        self._bound: asyncio.Timeout | None = None
+        self._cut = Cut()
 
     def enter(self) -> None:
         """The worker goes to work."""
@@ -44,9 +44,8 @@ class Guard:
 
     def leave(self) -> None:
         """Cut fetches and take-overs off from now on: nothing is under way on their account."""
-        if self._bound is not None and not self._is_leaving:
-            self._bound.reschedule(0)
         self._is_leaving = True
+        self._cut.off()
 
     def permit(self) -> None:
         """Raises Retry where the trigger may be somebody else's by now."""
@@ -65,22 +64,50 @@ class Guard:
                 code=OWNERSHIP_LOST,
             )
 
-    @asynccontextmanager
-    async def unless_leaving(self) -> AsyncIterator[None]:
+    def unless_leaving(self) -> Cut:
         """Raises Leaving, in the midst of what is awaited, as soon as the worker is to go."""
-        bound = asyncio.timeout(None)
+        self._cut = Cut()
+        if self._is_leaving:
+            self._cut.off()
+        return self._cut
+
+
+class Cut:
+    """What is awaited within can be cut `off`, and is then a Leaving. A class and no generator: one for each poll."""
+
+    __slots__ = ("_bound", "_is_off", "_is_within")
+
+    def __init__(self) -> None:
+        self._bound = asyncio.timeout(None)
+        self._is_off = False
+        self._is_within = False
+
+    def off(self) -> None:
+        """Now, or at its first wait where it has not begun; one that has ended is left alone."""
+        if self._is_within and not self._is_off:
+            self._bound.reschedule(0)
+        self._is_off = True
+
+    async def __aenter__(self) -> None:
+        await self._bound.__aenter__()
+        self._is_within = True
+        if self._is_off:
+            self._bound.reschedule(0)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._is_within = False
         try:
-            async with bound:
-                self._bound = bound
-                if self._is_leaving:
-                    bound.reschedule(0)
-                yield
+            await self._bound.__aexit__(kind, error, at)
         except TimeoutError:
-            if not bound.expired():
-                raise
-            raise Leaving("the worker is to stop", code="leaving") from None
-        finally:
-            self._bound = None
+            raise _leaving() from None
+        if isinstance(error, TimeoutError) and self._bound.expired():
+            raise _leaving() from None
+
+
+def _leaving() -> Leaving:
+    return Leaving("the worker is to stop", code="leaving")
 
 
 def guarded(neighbours: Neighbours, guard: Guard) -> Neighbours:

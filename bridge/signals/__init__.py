@@ -21,11 +21,11 @@ from bridge.domain.errors import Blocked, BridgeError, StopTrigger
 from bridge.domain.model import Batch, TriggerName
 from bridge.domain.standing import Reset
 from bridge.domain.status import State, Status
-from bridge.signals.instruments import Instruments, register_gauges
+from bridge.signals.instruments import Instruments, register_answers, register_gauges
 from bridge.signals.logger import Logger
 from bridge.signals.messaging import Sending, Tracing, sending, traceparent
 from bridge.signals.probabilities import Probabilities
-from bridge.signals.spanning import Spanning, Step, step_span
+from bridge.signals.spanning import Cycle, Spanning, Step, step_span
 
 __all__ = ["Logger", "Signals", "Tracing", "traceparent"]
 
@@ -42,17 +42,17 @@ class Signals:
         self._log = log
         self._tracing = tracing or Tracing()
         self._count = Instruments(meter)
+        self._answers: Counter[tuple[str, str]] = Counter()
+        register_answers(meter, self._answers)
         self.probabilities = Probabilities()
 
     def watch(self, statuses: Callable[[], Iterable[Status]], now: Callable[[], datetime]) -> None:
         """Register the gauges, which are read from the workers' statuses when somebody scrapes."""
         register_gauges(self._meter, statuses, now)
 
-    @contextmanager
-    def cycle(self, trigger: TriggerName) -> Iterator[str]:
+    def cycle(self, trigger: TriggerName) -> Cycle:
         """The span of one pass; gives its `traceparent`, which each record carries where it has no span of its own."""
-        with Spanning(self._tracer, "bridge.cycle", SpanKind.INTERNAL, {"bridge.trigger": trigger}) as span:
-            yield traceparent(span)
+        return Cycle(self._tracer, trigger)
 
     def step(self, trigger: TriggerName, step: str) -> Step:
         """The span and the seconds of one step of a pass."""
@@ -205,7 +205,7 @@ class Signals:
 
     def platform_answered(self, op: str, code: str) -> None:
         """One request to the platform has ended; `code` is the HTTP status or our word for having none."""
-        self._count.requests.add(1, {"op": op, "code": code})
+        self._answers[op, code] += 1
         if code.isdecimal():
             get_current_span().set_attribute("http.response.status_code", int(code))
 

@@ -12,7 +12,8 @@ from opentelemetry.metrics import Histogram
 from opentelemetry.trace import Span, SpanKind, Tracer, set_span_in_context
 
 from bridge.domain.errors import BridgeError
-from bridge.signals.messaging import fail
+from bridge.domain.model import TriggerName
+from bridge.signals.messaging import fail, traceparent
 
 LOCAL_STEPS = frozenset({"decide", "publish", "hold", "begin"})
 """Steps that ask no neighbour themselves; what `publish` sends has spans of its own."""
@@ -37,6 +38,21 @@ class Spanning:
         if isinstance(error, Exception):
             fail(self._span, error.code if isinstance(error, BridgeError) else "internal")
         self._span.end()
+
+
+class Cycle:
+    """The span of one pass; gives its `traceparent`."""
+
+    __slots__ = ("_span",)
+
+    def __init__(self, tracer: Tracer, trigger: TriggerName) -> None:
+        self._span = Spanning(tracer, "bridge.cycle", SpanKind.INTERNAL, {"bridge.trigger": trigger})
+
+    def __enter__(self) -> str:
+        return traceparent(self._span.__enter__())
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._span.__exit__(kind, error, at)
 
 
 class Step:
