@@ -20,7 +20,7 @@ from bridge.domain.record import (
     record_bytes,
     text,
 )
-from bridge.domain.record_key import record_key
+from bridge.domain.record_key import RecordKey, keyed_by
 from bridge.domain.rules import MatchedLabel
 
 TOO_LARGE = "too_large"
@@ -72,6 +72,7 @@ class _Table:
     traceparent: str
     writer: RecordWriter = field(init=False)
     marks: MarkKeys = field(init=False)
+    key_of: RecordKey = field(init=False)
     deliveries: list[Delivery] = field(default_factory=list)
     shadowed: Counter[str] = field(default_factory=Counter)
     unmatched: int = 0
@@ -81,17 +82,19 @@ class _Table:
     def __post_init__(self) -> None:
         self.writer = RecordWriter(self.plan.name, self.plan.ref, self.generation, self.traceparent)
         self.marks = MarkKeys(self.plan.ref.identity, self.generation)
+        self.key_of = keyed_by(self.plan.key)
 
     def route(self, result: Result) -> None:
         live = False
         for match in self.plan.rules.matches(result):
-            if match.matched:
-                self.probabilities[match.route.name].extend([label.probability for label in match.matched])
-            if match.route.shadow:
-                self.shadowed[match.route.name] += 1
+            route = match.route
+            for label in match.matched:
+                self.probabilities[route.name].append(label.probability)
+            if route.shadow:
+                self.shadowed[route.name] += 1
                 continue
             live = True
-            self.send(result, match.route.name, match.route.topic, match.matched)
+            self.send(result, route.name, route.topic, match.matched)
         if not live:
             self.leave_unmatched(result)
 
@@ -101,28 +104,16 @@ class _Table:
             self.send(result, UNMATCHED_ROUTE, self.plan.unmatched_topic, ())
 
     def send(self, result: Result, route: str, topic: str, matched: Sequence[MatchedLabel]) -> None:
-        mark = self.marks.of(result.sequence_id, route)
-        key = record_key(self.plan.key, result)
+        comment, sequence_id, bytes_max = result.comment, result.sequence_id, self.plan.record_bytes_max
+        mark, key = self.marks.of(sequence_id, route), self.key_of(comment)
         value = self.writer.value(result, route, topic, matched)
-        headers = self.writer.headers(mark, route, result.comment.uid, result.comment.created_at)
-        bytes_max = self.plan.record_bytes_max
+        headers = self.writer.headers(mark, route, comment.uid, comment.created_at)
         too_large = not is_surely_small(key, value, bytes_max) and record_bytes(key, value, headers) > bytes_max
         reason = TOO_LARGE if too_large else self.refused.get(mark)
         if reason:
             self.park(result, reason, route=route, topic=topic)
             return
-        self.deliveries.append(
-            Delivery(
-                mark=mark,
-                topic=topic,
-                route=route,
-                key=key,
-                value=value,
-                headers=headers,
-                sequence_id=result.sequence_id,
-                uid=result.comment.uid,
-            )
-        )
+        self.deliveries.append(Delivery(mark, topic, route, key, value, headers, sequence_id, comment.uid))
 
     def park(self, result: Result | Undecodable, reason: str, route: str, topic: str) -> None:
         """Make a dead letter of one delivery that cannot be; it is acked, marked and counted like any other (I8)."""

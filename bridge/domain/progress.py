@@ -12,7 +12,7 @@ from bridge.domain.delivery import Receipt
 from bridge.domain.errors import BridgeError
 from bridge.domain.instant import parse_instant
 from bridge.domain.model import Batch, created_at
-from bridge.domain.status import LastError, Status
+from bridge.domain.status import LastError, State, Status
 
 
 def passed(status: Status, batch: Batch, decision: Decision, receipts: Sequence[Receipt], now: datetime) -> Status:
@@ -42,6 +42,21 @@ def passed(status: Status, batch: Batch, decision: Decision, receipts: Sequence[
 def rested(status: Status, now: datetime) -> Status:
     """The same after a page without anything: no count has grown."""
     return replace(status, failures_in_a_row=0, next_attempt=None, last_progress=now, oldest_pending=None)
+
+
+def idled(status: Status, batch: Batch, now: datetime, until: datetime) -> Status:
+    """Nothing more is waiting, and nobody looks before `until`; behind a page without anything it is `rested`, too."""
+    if batch.results or batch.filtered:
+        return replace(status, state=State.IDLE, reason="", next_attempt=until)
+    return replace(
+        status,
+        state=State.IDLE,
+        reason="",
+        failures_in_a_row=0,
+        next_attempt=until,
+        last_progress=now,
+        oldest_pending=None,
+    )
 
 
 def held(status: Status, error: BridgeError, wait_s: float, now: datetime) -> Status:

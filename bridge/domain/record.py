@@ -59,26 +59,33 @@ class RecordWriter:
             *(((TRACEPARENT, text(traceparent)),) if traceparent else ()),
         )
         self._labels: dict[tuple[Label, float], tuple[bytes, bytes]] = {}
-        self._routes: dict[tuple[str, str], bytes] = {}
+        self._openings: dict[tuple[str, str], bytes] = {}
         self._of_routes: dict[tuple[bytes, str], Headers] = {}
 
     def value(self, result: Result, route: str, topic: str, matched: Sequence[MatchedLabel]) -> bytes:
         """The record of a result on a route."""
-        return b"".join((self._opening, self._route(route, topic, matched), b",", spliced(result)))
+        opening, rest = self._until(route, topic), spliced(result)
+        if len(matched) == 1:
+            # Nearly always, and worth a road of its own: what is joined once is copied once.
+            before, probability, after = self._matched(matched[0])
+            return b"".join((opening, before, probability, after, b"]},", rest))
+        labels = b",".join(b"".join(self._matched(label)) for label in matched)
+        return b"".join((opening, labels, b"]},", rest))
 
-    def _route(self, route: str, topic: str, matched: Sequence[MatchedLabel]) -> bytes:
-        opening = self._routes.get((route, topic))
+    def _until(self, route: str, topic: str) -> bytes:
+        """The record as far as the labels that matched."""
+        opening = self._openings.get((route, topic))
         if opening is None:
-            opening = self._routes[route, topic] = compact({"name": route, "topic": topic})[:-1] + b',"matched":['
-        labels = self._matched(matched[0]) if len(matched) == 1 else b",".join(map(self._matched, matched))
-        return b"%b%b]}" % (opening, labels)
+            named = compact({"name": route, "topic": topic})
+            opening = self._openings[route, topic] = b'%b%b,"matched":[' % (self._opening, named[:-1])
+        return opening
 
-    def _matched(self, matched: MatchedLabel) -> bytes:
+    def _matched(self, matched: MatchedLabel) -> tuple[bytes, bytes, bytes]:
         around = self._labels.get((matched.label, matched.min))
         if around is None:
             before, after = b'{"label":%b,"probability":' % compact(matched.label), b',"min":%b}' % _number(matched.min)
             around = self._labels[matched.label, matched.min] = before, after
-        return b"%b%b%b" % (around[0], repr(matched.probability).encode(), around[1])
+        return around[0], repr(matched.probability).encode(), around[1]
 
     def headers(self, mark: MarkKey, route: str, uid: str, created_at: str, ce_type: bytes = RESULT_TYPE) -> Headers:
         """CloudEvents 1.0, Kafka binding, binary mode (D11)."""
@@ -94,8 +101,8 @@ class RecordWriter:
         """What is left of a result that cannot take its road: all of it if unreadable and small, else identifiers."""
         comment = {name: bounded(value) if value else None for name, value in _identifiers(result).items()}
         known: dict[str, object] = {"sequence_id": bounded(result.sequence_id), "comment": comment}
-        opening = b"%b%b" % (self._opening, self._route(DEAD_LETTER_ROUTE, topic, ()))
-        head = b'%b,%b,"error":%b' % (opening, compact(known)[1:-1], compact({"code": code}))
+        opening = self._until(DEAD_LETTER_ROUTE, topic)
+        head = b'%b]},%b,"error":%b' % (opening, compact(known)[1:-1], compact({"code": code}))
         whole = _whole(result) if isinstance(result, Undecodable) else b""
         if whole and len(head) + len(whole) < bytes_max - RECORD_OVERHEAD_BYTES:
             return b"%b,%b}" % (head, whole)

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Callable
+from typing import TypeAlias, assert_never
 
-from bridge.domain.model import Comment, Result
+from bridge.domain.model import Comment
 from bridge.domain.plan import KeyFrom, KeyKind
 
+RecordKey: TypeAlias = Callable[[Comment], bytes | None]
 
-def record_key(key: KeyFrom, result: Result) -> bytes | None:
+
+def keyed_by(key: KeyFrom) -> RecordKey:
     """The configured key in UTF-8; the comment's uid where the named one is missing, null or empty; None for none.
 
     A lone surrogate, which JSON can hold and UTF-8 cannot, becomes its three bytes (`surrogatepass`): two keys that
     differ stay different, and one comment has one key in every process and release.
     """
-    if key.kind is KeyKind.NONE:
-        return None
-    return (_named(key, result.comment) or result.comment.uid).encode("utf-8", "surrogatepass")
-
-
-def _named(key: KeyFrom, comment: Comment) -> str:
     match key.kind:
-        case KeyKind.COMMENT_UID | KeyKind.NONE:
-            return comment.uid
+        case KeyKind.NONE:
+            return lambda _: None
+        case KeyKind.COMMENT_UID:
+            return lambda comment: _encoded(comment.uid)
         case KeyKind.THREAD_ID:
-            return comment.thread_id or ""
+            return lambda comment: _encoded(comment.thread_id or comment.uid)
         case KeyKind.USER_PROPERTY:
-            return _spelled(comment.user_properties.get(key.user_property))
+            name = key.user_property
+            return lambda comment: _encoded(_spelled(comment.user_properties.get(name)) or comment.uid)
         case _:
             assert_never(key.kind)
+
+
+def _encoded(key: str) -> bytes:
+    return key.encode("utf-8", "surrogatepass")
 
 
 def _spelled(value: str | float | int | bool | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, TypeAlias, assert_never
@@ -82,7 +82,7 @@ class RuleSet:
     def __init__(self, routes: Sequence[Route], mode: MatchMode = MatchMode.ALL) -> None:
         self.routes = tuple(routes)
         self.mode = mode
-        self._checks = tuple(_compiled(route.when) for route in self.routes)
+        self._checked = tuple((route, _compiled(route.when)) for route in self.routes)
         self._index = RuleIndex([route.when for route in self.routes])
         self._named = frozenset(label for route in self.routes for label in _labels_named(route.when))
 
@@ -93,64 +93,62 @@ class RuleSet:
         that stand before it are reported beside it, as what each would have taken had it alone been live; those
         behind it are not, since live they would have got nothing.
         """
-        shown = _Shown(result, self._named)
-        candidates = self._index.candidates(
-            shown.by_label, result.labels, result.entities, result.comment.user_properties
-        )
+        shown = _shown(result, self._named)
+        candidates = self._index.candidates(shown, result.labels, result.entities, result.comment.user_properties)
         held: list[RouteMatch] = []
         for place in candidates:
-            matched = self._checks[place](shown)
+            route, check = self._checked[place]
+            matched = check(shown, result)
             if matched is None:
                 continue
-            route = self.routes[place]
             held.append(RouteMatch(route, tuple(dict.fromkeys(matched) if len(matched) > 1 else matched)))
             if self.mode is MatchMode.FIRST and not route.shadow:
                 break
         return held
 
 
-class _Shown:
-    """A result, with its predictions of those labels that some condition names in full.
+_Shown: TypeAlias = Mapping[Label, Sequence[Prediction]]
+"""The predictions of those labels that some condition names in full."""
 
-    A label is hashed once, and most are of no rule: that halves what a result with six of them costs.
-    """
 
-    __slots__ = ("by_label", "result")
-
-    def __init__(self, result: Result, named: Set[Label]) -> None:
-        self.result = result
-        self.by_label: dict[Label, tuple[Prediction, ...]] = {}
-        for each in result.labels:
-            label = each.name
-            if label in named:
-                # A label may be predicted twice, with two sentiments.
-                self.by_label[label] = (*self.by_label.get(label, ()), each)
+def _shown(result: Result, named: Set[Label]) -> _Shown:
+    """A label is hashed once, and most are of no rule: that halves what a result with six of them costs."""
+    by_label: dict[Label, list[Prediction]] = {}
+    for each in result.labels:
+        label = each.name
+        if label in named:
+            # A label may be predicted twice, with two sentiments.
+            by_label.setdefault(label, []).append(each)
+    return by_label
 
 
 def _labels_named(condition: Condition) -> Iterator[Label]:
     return (leaf.pattern for _, leaf in label_leaves(condition) if is_exact(leaf.pattern))
 
 
-_Check: TypeAlias = Callable[[_Shown], "list[MatchedLabel] | None"]
+_Check: TypeAlias = Callable[[_Shown, Result], "list[MatchedLabel] | None"]
 """None where the condition does not hold, otherwise the predictions it rests on."""
 
 
 def condition_test(condition: Condition) -> Callable[[Result], bool]:
     """Whether a condition by itself holds for a result, made ready."""
+    if condition in (Always(), AnyOf(())):
+        is_always = condition == Always()
+        return lambda _: is_always
     check, named = _compiled(condition), frozenset(_labels_named(condition))
-    return lambda result: check(_Shown(result, named)) is not None
+    return lambda result: check(_shown(result, named), result) is not None
 
 
 def _compiled(condition: Condition) -> _Check:
     match condition:
         case Always():
-            return lambda _: []
+            return lambda *_: []
         case LabelHolds():
             return _compiled_label(condition)
         case EntityPresent():
-            return lambda shown: [] if condition.holds_for(shown.result.entities) else None
+            return lambda _, result: [] if condition.holds_for(result.entities) else None
         case UserPropertyHolds(name=name):
-            return lambda shown: [] if condition.holds_for(shown.result.comment.user_properties.get(name)) else None
+            return lambda _, result: [] if condition.holds_for(result.comment.user_properties.get(name)) else None
         case Not(part=part):
             return _compiled_not(_compiled(part))
         case AllOf(parts=parts):
@@ -172,8 +170,9 @@ def _compiled_label(leaf: LabelHolds) -> _Check:
             return False
         return sentiments is None or (prediction.sentiment is not None and sentiments.holds(prediction.sentiment))
 
-    def check(shown: _Shown) -> list[MatchedLabel] | None:
-        return [MatchedLabel(each.name, each.probability, leaf.min) for each in named(shown) if holds_for(each)] or None
+    def check(shown: _Shown, result: Result) -> list[MatchedLabel] | None:
+        predictions = named(shown, result)
+        return [MatchedLabel(each.name, each.probability, leaf.min) for each in predictions if holds_for(each)] or None
 
     return check
 
@@ -183,31 +182,33 @@ def _compiled_plain(leaf: LabelHolds) -> _Check:
     pattern, least = leaf.pattern, leaf.min
     low, high = leaf.probability_span.low, leaf.probability_span.high
 
-    def check(shown: _Shown) -> list[MatchedLabel] | None:
-        predictions = shown.by_label.get(pattern, ())
-        return [
-            MatchedLabel(pattern, each.probability, least) for each in predictions if low <= each.probability <= high
-        ] or None
+    def check(shown: _Shown, _: Result) -> list[MatchedLabel] | None:
+        matched: list[MatchedLabel] = []
+        for each in shown.get(pattern, ()):
+            probability = each.probability
+            if low <= probability <= high:
+                matched.append(MatchedLabel(pattern, probability, least))
+        return matched or None
 
     return check
 
 
-def _named_by(pattern: Label) -> Callable[[_Shown], Sequence[Prediction]]:
+def _named_by(pattern: Label) -> Callable[[_Shown, Result], Sequence[Prediction]]:
     if is_exact(pattern):
-        return lambda shown: shown.by_label.get(pattern, ())
+        return lambda shown, _: shown.get(pattern, ())
     test = pattern_test(pattern)
-    return lambda shown: [prediction for prediction in shown.result.labels if test(prediction.name)]
+    return lambda _, result: [prediction for prediction in result.labels if test(prediction.name)]
 
 
 def _compiled_not(part: _Check) -> _Check:
-    return lambda shown: [] if part(shown) is None else None
+    return lambda shown, result: [] if part(shown, result) is None else None
 
 
 def _compiled_all(parts: tuple[_Check, ...]) -> _Check:
-    def check(shown: _Shown) -> list[MatchedLabel] | None:
+    def check(shown: _Shown, result: Result) -> list[MatchedLabel] | None:
         found: list[MatchedLabel] = []
         for part in parts:
-            matched = part(shown)
+            matched = part(shown, result)
             if matched is None:
                 return None
             found += matched
@@ -217,8 +218,8 @@ def _compiled_all(parts: tuple[_Check, ...]) -> _Check:
 
 
 def _compiled_any(parts: tuple[_Check, ...]) -> _Check:
-    def check(shown: _Shown) -> list[MatchedLabel] | None:
-        held = [matched for part in parts if (matched := part(shown)) is not None]
+    def check(shown: _Shown, result: Result) -> list[MatchedLabel] | None:
+        held = [matched for part in parts if (matched := part(shown, result)) is not None]
         return [label for matched in held for label in matched] if held else None
 
     return check

@@ -67,7 +67,9 @@ class Trail:
         """The platform has answered an advance past this batch, or nothing lay behind the last one."""
         before = self.place
         # An empty page says where the trigger stands and not what lies before it.
-        self.place = replace(place, last=before.last, last_at=before.last_at) if before and not place.last else place
+        if before and not place.last:
+            place = Bookmark(batch_id=place.batch_id, last=before.last, last_at=before.last_at)
+        self.place = place
         self.has_moved = self.has_moved or bool(batch.results)
         self.is_catching_up = self.is_catching_up and bool(batch.results or batch.filtered)
         self.cleared = NONE_SEEN

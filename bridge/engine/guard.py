@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import TracebackType
+from typing import Any
 
 from bridge.domain.delivery import Delivery, Receipt
 from bridge.domain.errors import Retry
@@ -36,7 +37,7 @@ class Guard:
         self._sure_s = sure_s
         self._advance_s = advance_s
         self._is_leaving = False
-        self._bound: asyncio.Timeout | None = None
+        self._cut = Cut()
 
     def enter(self) -> None:
         """The worker goes to work."""
@@ -44,9 +45,8 @@ class Guard:
 
     def leave(self) -> None:
         """Cut fetches and take-overs off from now on: nothing is under way on their account."""
-        if self._bound is not None and not self._is_leaving:
-            self._bound.reschedule(0)
         self._is_leaving = True
+        self._cut.off()
 
     def permit(self) -> None:
         """Raises Retry where the trigger may be somebody else's by now."""
@@ -65,22 +65,48 @@ class Guard:
                 code=OWNERSHIP_LOST,
             )
 
-    @asynccontextmanager
-    async def unless_leaving(self) -> AsyncIterator[None]:
+    def unless_leaving(self) -> Cut:
         """Raises Leaving, in the midst of what is awaited, as soon as the worker is to go."""
-        bound = asyncio.timeout(None)
-        try:
-            async with bound:
-                self._bound = bound
-                if self._is_leaving:
-                    bound.reschedule(0)
-                yield
-        except TimeoutError:
-            if not bound.expired():
-                raise
+        self._cut = Cut()
+        if self._is_leaving:
+            self._cut.off()
+        return self._cut
+
+
+class Cut:
+    """What is awaited within can be cut `off`, and is then a Leaving.
+
+    As `asyncio.timeout` does it, without its timer: there is one for each poll.
+    """
+
+    __slots__ = ("_cancelled_before", "_is_off", "_task")
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[Any] | None = None
+        self._cancelled_before = 0
+        self._is_off = False
+
+    def off(self) -> None:
+        """Now, or at its first wait where it has not begun; one that has ended is left alone."""
+        if self._task is not None and not self._is_off:
+            self._task.cancel()
+        self._is_off = True
+
+    async def __aenter__(self) -> None:
+        task = self._task = asyncio.current_task()
+        if task is not None:
+            self._cancelled_before = task.cancelling()
+            if self._is_off:
+                task.cancel()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        task, self._task = self._task, None
+        # Whoever else cancelled the task wants its end, and not that of this wait alone.
+        is_ours = self._is_off and task is not None and task.uncancel() <= self._cancelled_before
+        if is_ours and kind is asyncio.CancelledError:
             raise Leaving("the worker is to stop", code="leaving") from None
-        finally:
-            self._bound = None
 
 
 def guarded(neighbours: Neighbours, guard: Guard) -> Neighbours:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bridge.domain.backoff import backoff_s, poll_wait_s
 from bridge.domain.census import Census
 from bridge.domain.errors import Blocked, BridgeError, Retry, StopTrigger, Throttled
 from bridge.domain.plan import DeliveryMode, TriggerPlan
-from bridge.domain.progress import held, passed, rested
+from bridge.domain.progress import held, idled, passed, rested
 from bridge.domain.replay import Step, next_step, replayed
 from bridge.domain.standing import ResetPhase
 from bridge.domain.status import State, Status
@@ -232,7 +232,7 @@ class Worker:
         if done.batch.results or done.batch.filtered:
             self.status = passed(self.status, done.batch, done.decision, done.receipts, self._clock.now())
             self.census.count(done.batch)
-        else:
+        elif self.keeper.standing.open_reset is not None:
             self.status = rested(self.status, self._clock.now())
 
     def _forget_reached(self) -> None:
@@ -274,7 +274,11 @@ class Worker:
         if waiting or (reset is not None and reset.phase.holds_the_worker):
             return 0.0
         wait_s = poll_wait_s(self.plan.poll_interval_s, self._random(), self._clock.monotonic_s())
-        self._enter(State.IDLE, "", self._clock.now() + timedelta(seconds=wait_s))
+        now = self._clock.now()
+        # In one go, since most passes of most triggers end here: each change of a status writes all of it anew.
+        before, until = self.status, now + timedelta(seconds=wait_s)
+        self.status = idled(before, done.batch, now, until)
+        self._tell_change(before.state)
         return wait_s
 
     def _back_off(self, error: BridgeError) -> float:
@@ -291,11 +295,14 @@ class Worker:
         self._signals.failed(self.plan.name, error, failures, wait_s)
         return wait_s
 
-    def _enter(self, state: State, reason: str, next_attempt: datetime | None = None) -> None:
-        before = self.status.state
-        self.status = replace(
-            self.status, state=state, reason=reason, next_attempt=next_attempt or self.status.next_attempt
-        )
+    def _enter(self, state: State, reason: str) -> None:
+        before = self.status
+        if (before.state, before.reason) != (state, reason):
+            self.status = replace(before, state=state, reason=reason)
+            self._tell_change(before.state)
+
+    def _tell_change(self, before: State) -> None:
+        state = self.status.state
         # running and idle follow each other at every poll: seen in the metrics, not worth a line each
         if before is not state and {before, state} != {State.RUNNING, State.IDLE}:
-            self._signals.state_changed(self.plan.name, before, state, reason)
+            self._signals.state_changed(self.plan.name, before, state, self.status.reason)

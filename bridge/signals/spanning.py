@@ -9,10 +9,11 @@ from types import TracebackType
 
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.metrics import Histogram
-from opentelemetry.trace import Span, SpanKind, Tracer, set_span_in_context
+from opentelemetry.trace import Span, SpanKind, Tracer, get_current_span, set_span_in_context
 
 from bridge.domain.errors import BridgeError
-from bridge.signals.messaging import fail
+from bridge.domain.model import TriggerName
+from bridge.signals.messaging import fail, traceparent
 
 LOCAL_STEPS = frozenset({"decide", "publish", "hold", "begin"})
 """Steps that ask no neighbour themselves; what `publish` sends has spans of its own."""
@@ -28,7 +29,8 @@ class Spanning:
         self._token: Token[Context] | None = None
 
     def __enter__(self) -> Span:
-        self._token = attach(set_span_in_context(self._span))
+        if self._span is not get_current_span():
+            self._token = attach(set_span_in_context(self._span))
         return self._span
 
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
@@ -37,6 +39,21 @@ class Spanning:
         if isinstance(error, Exception):
             fail(self._span, error.code if isinstance(error, BridgeError) else "internal")
         self._span.end()
+
+
+class Cycle:
+    """The span of one pass; gives its `traceparent`."""
+
+    __slots__ = ("_span",)
+
+    def __init__(self, tracer: Tracer, trigger: TriggerName) -> None:
+        self._span = Spanning(tracer, "bridge.cycle", SpanKind.INTERNAL, {"bridge.trigger": trigger})
+
+    def __enter__(self) -> str:
+        return traceparent(self._span.__enter__())
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._span.__exit__(kind, error, at)
 
 
 class Step:

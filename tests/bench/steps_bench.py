@@ -1,13 +1,14 @@
 """Where the CPU of a result goes, step by step, in this process without any neighbour.
 
 `python -m tests.bench.steps_bench [--turns N] [--json]`. Steps take turns; the figure is the least of all turns:
-what disturbs a turn only ever adds. Same page, routes and results as the comparison of the whole job.
+what disturbs a turn only ever adds. Memory and collector are set as the service sets them; page, routes and results
+are those of the comparison of the whole job.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from functools import partial
 from bridge.adapters.kafka.directory import Shape
 from bridge.adapters.kafka.packing import lanes_for
 from bridge.adapters.platform.wire import decode_page
+from bridge.app.memory import keep_freed_memory, spare_the_collector
 from bridge.domain.census import Census
 from bridge.domain.decide import decide
 from bridge.domain.delivery import Delivery
@@ -62,8 +64,7 @@ def measured_us(turns: int) -> dict[str, float]:
     """CPU microseconds of one result in each step."""
     by_name = steps()
     taken: dict[str, list[float]] = {name: [] for name in by_name}
-    gc.collect()
-    gc.freeze()
+    spare_the_collector()
     for _ in range(turns):
         for name, step in by_name.items():
             began = time.process_time()
@@ -77,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--turns", type=int, default=TURNS)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
-    gc.set_threshold(50_000, 20, 20)
+    keep_freed_memory(os.environ)
     tell_steps(measured_us(args.turns), as_json=args.json)
     return 0
 

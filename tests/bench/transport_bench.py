@@ -1,4 +1,4 @@
-"""CPU of one fetch and of one advance through httpx, by what carries it and how the answer is packed.
+"""CPU of one fetch and of one advance by what carries it and how the answer is packed.
 
 `python -m tests.bench.transport_bench [--turns N] [--json]`. The bench's own platform answers, a process of its own, on
 loopback without TLS. The figure is the least of all turns: what disturbs a turn only ever adds.
@@ -22,7 +22,7 @@ import httpx
 import zstandard
 
 from bridge.adapters.platform.encoding import unpacked
-from bridge.adapters.platform.transport import LeanTransport
+from bridge.adapters.platform.transport import LeanCarrier, Outgoing
 from bridge.app.memory import keep_freed_memory, spare_the_collector
 from tests.bench.carry.platform import Stage
 from tests.bench.carry.race import platform
@@ -38,23 +38,34 @@ async def _body_of(client: httpx.AsyncClient, url: str, body: dict[str, object])
         return b"".join([part async for part in answer.aiter_raw()])
 
 
+async def _carried(carrier: LeanCarrier, url: str, body: dict[str, object]) -> bytes:
+    answer = await carrier.carry(Outgoing(method="POST", url=url, headers={}, content=json.dumps(body).encode()))
+    parts: list[bytes] = []
+    while part := await answer.part():
+        parts.append(part)
+    await answer.aclose()
+    return b"".join(parts)
+
+
 async def measured_us(turns: int) -> dict[str, float]:
     """CPU microseconds of one result of a batch."""
     page = Stage(results(BATCH_SIZE), BATCH_SIZE).answer("POST", "/any/fetch", b'{"size":%d}' % BATCH_SIZE)
     by_gzip, by_zstd = gzip.compress(page, 6), zstandard.ZstdCompressor(level=3).compress(page)
-    lean = LeanTransport(ssl.create_default_context(), connections_max=8, keepalive_s=30.0)
+    lean = LeanCarrier(ssl.create_default_context(), connections_max=8, keepalive_s=30.0)
     with platform(BATCH_SIZE) as port:
         url = f"http://127.0.0.1:{port}/api/v1/datasets/p/d/triggers/t"
-        async with (
-            httpx.AsyncClient(trust_env=False) as own,
-            httpx.AsyncClient(transport=lean, trust_env=False) as carried,
-        ):
+        async with httpx.AsyncClient(trust_env=False) as own:
             taken = {
                 "httpx's own transport: fetch": await _least(lambda: _fetch(own, url), turns),
                 "httpx's own transport: advance": await _least(lambda: _advance(own, url), turns),
-                "aiohttp under httpx: fetch": await _least(lambda: _fetch(carried, url), turns),
-                "aiohttp under httpx: advance": await _least(lambda: _advance(carried, url), turns),
+                "the service's carrier, aiohttp: fetch": await _least(
+                    lambda: _carried(lean, f"{url}/fetch", {"size": BATCH_SIZE}), turns
+                ),
+                "the service's carrier, aiohttp: advance": await _least(
+                    lambda: _carried(lean, f"{url}/advance", {"sequence_id": "at-0"}), turns
+                ),
             }
+        await lean.aclose()
         ceiling = HTTPConnection("127.0.0.1", port)
         taken["the ceiling's http.client: fetch"] = await _least(
             lambda: _blocking(ceiling, "fetch", "size", BATCH_SIZE), turns

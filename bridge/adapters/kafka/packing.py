@@ -58,9 +58,7 @@ def receipts_of(deliveries: Sequence[Delivery], lanes: Lanes) -> list[Receipt]:
         topic, partition, base = parcel.topic, parcel.partition, parcel.base_offset
         if outcome is Outcome.ACKED and base >= 0:
             for offset, index in enumerate(parcel.indexes, base):
-                receipts[index] = Receipt(
-                    mark=deliveries[index].mark, outcome=outcome, topic=topic, partition=partition, offset=offset
-                )
+                receipts[index] = Receipt(deliveries[index].mark, outcome, topic, partition, offset)
         else:
             for index in parcel.indexes:
                 receipts[index] = _plain(deliveries[index], partition, outcome, failure)

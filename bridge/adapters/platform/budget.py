@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from bridge.domain.errors import Throttled
@@ -68,6 +67,22 @@ class Allowance:
         self._counted_at_s = now_s
 
 
+class Place:
+    """Waited for, held and given back, however it ends. A class and no generator: there is one for each request."""
+
+    __slots__ = ("_begin", "_end")
+
+    def __init__(self, begin: Callable[[], Awaitable[None]], end: Callable[[], None]) -> None:
+        self._begin = begin
+        self._end = end
+
+    async def __aenter__(self) -> None:
+        await self._begin()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._end()
+
+
 class Budget:
     """First come, first served; whoever is cancelled while waiting leaves the queue and takes nothing."""
 
@@ -77,17 +92,18 @@ class Budget:
         self._queue = asyncio.Lock()
         self._changed = asyncio.Event()
 
-    @asynccontextmanager
-    async def request(self) -> AsyncIterator[None]:
+    def request(self) -> Place:
         """The time of one request. Raises Throttled `held` where the platform asked for a longer pause."""
+        return Place(self._begin, self._end)
+
+    async def _begin(self) -> None:
         async with self._queue:
             await self._turn()
             self._allowance.take(self._clock.monotonic_s())
-        try:
-            yield
-        finally:
-            self._allowance.give_back()
-            self._changed.set()
+
+    def _end(self) -> None:
+        self._allowance.give_back()
+        self._changed.set()
 
     def hold(self, seconds: float) -> None:
         """The platform asked every caller to wait."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Self
 
 import httpx
@@ -87,8 +89,8 @@ class PlatformClient:
 
     async def fetch(self, ref: TriggerRef, size: int, max_filtered: int | None = None) -> Batch:
         """The next batch; the position does not move. With `max_filtered`, that many do not count towards `size`."""
-        body = {"size": size} if max_filtered is None else {"size": size, "max_filtered": max_filtered}
         url = self._routes.trigger(ref, "fetch")
+        body = _fetch_body(size, max_filtered)
         ask = Ask(op="fetch", method="POST", url=url, body=body, timeout_s=self._timeout_s)
         return decode_page(await self._exchange.send(ask), size)
 
@@ -157,6 +159,13 @@ class PlatformClient:
 
     def _trigger_in(self, answer: Mapping[str, Any]) -> Trigger:
         return read_trigger(answer.get(self._one))
+
+
+@lru_cache
+def _fetch_body(size: int, max_filtered: int | None) -> bytes:
+    """The same at every poll."""
+    limits = {"size": size, "max_filtered": max_filtered}
+    return json.dumps({name: limit for name, limit in limits.items() if limit is not None}).encode()
 
 
 def instant_text(instant: datetime) -> str:

@@ -47,15 +47,14 @@ class _ErrorBody(msgspec.Struct):
     message: str = ""
 
 
-def refused(op: str, response: httpx.Response, body: bytes, now: datetime, token: str) -> BridgeError:
+def refused(op: str, status: int, headers: Mapping[str, str], body: bytes, now: datetime, token: str) -> BridgeError:
     """What an answer other than 2xx means. `now` is wall time, for a `Retry-After` that is a date."""
-    status = response.status_code
     said = quoted(body, token)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        wait_s = retry_after_s(response.headers, now)
+        wait_s = retry_after_s(headers, now)
         return Throttled(f"{op}: the platform asks for fewer requests{said}", code="throttled", retry_after_s=wait_s)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _UNAVAILABLE:
-        wait_s = retry_after_s(response.headers, now)
+        wait_s = retry_after_s(headers, now)
         return Retry(f"{op}: the platform answered {status}{said}", code="unavailable", retry_after_s=wait_s)
     if status == HTTPStatus.CONFLICT:
         return Retry(f"{op}: the platform answered 409, a conflict{said}", code="conflict")

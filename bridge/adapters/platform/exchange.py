@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -18,7 +18,15 @@ from bridge.adapters.platform.encoding import ACCEPT_ENCODING, too_large, unpack
 from bridge.adapters.platform.errors import failed, refused
 from bridge.adapters.platform.routes import is_loopback
 from bridge.adapters.platform.settings import PlatformSettings
-from bridge.adapters.platform.transport import URLS_MAX, LeanTransport, ProxiedTransport, is_proxied
+from bridge.adapters.platform.transport import (
+    Carrier,
+    HttpxCarrier,
+    Incoming,
+    LeanCarrier,
+    Outgoing,
+    ProxiedTransport,
+    is_proxied,
+)
 from bridge.domain.errors import Blocked, BridgeError, Fatal, Retry, Throttled
 from bridge.ports import Clock
 
@@ -36,13 +44,16 @@ SAME_HEADERS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """One request; `timeout_s` spans everything from the queue of the budget to the answer's last byte."""
+    """One request; `timeout_s` spans everything from the queue of the budget to the answer's last byte.
+
+    A body in bytes is JSON already.
+    """
 
     op: str
     method: str
     url: str
     timeout_s: float
-    body: Mapping[str, Any] | None = None
+    body: Mapping[str, Any] | bytes | None = None
     params: tuple[tuple[str, str | int], ...] = ()
 
 
@@ -64,11 +75,11 @@ class Exchange:
         self._trace_headers = trace_headers
         self._on_answer = on_answer
         self._bearer = Bearer(settings)
-        self._transport = transport or _transport(settings)
+        self._carrier: Carrier = HttpxCarrier(transport) if transport else _carrier(settings)
 
     async def aclose(self) -> None:
         """Closes the connections."""
-        await self._transport.aclose()
+        await self._carrier.aclose()
 
     async def send(self, ask: Ask) -> bytes:
         """The body of a 2xx answer, unpacked. Raises Retry, Throttled or Blocked."""
@@ -94,41 +105,39 @@ class Exchange:
 
     async def _ask(self, ask: Ask, token: str) -> bytes:
         try:
-            response = await self._transport.handle_async_request(self._request(ask, token))
+            answer = await self._carrier.carry(self._outgoing(ask, token))
             try:
-                return await self._answer(ask, response, token)
+                return await self._body(ask, answer, token)
             finally:
-                await response.aclose()
+                await answer.aclose()
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise self._counted(ask, failed(ask.op, error)) from error
 
-    def _request(self, ask: Ask, token: str) -> httpx.Request:
-        """Made without httpx's client, whose cookies, redirects and hooks took as long as the rest of an idle poll."""
-        timeout = httpx.Timeout(ask.timeout_s, connect=self._settings.connect_timeout_s)
-        return httpx.Request(
-            ask.method,
-            _url(ask.url),
-            params=ask.params or None,
+    def _outgoing(self, ask: Ask, token: str) -> Outgoing:
+        return Outgoing(
+            method=ask.method,
+            url=ask.url,
+            params=ask.params,
             headers={**SAME_HEADERS, **self._trace_headers(), **_headers(ask, token)},
-            content=None if ask.body is None else json.dumps(ask.body),
-            extensions={"timeout": timeout.as_dict()},
+            content=_content(ask),
+            connect_timeout_s=self._settings.connect_timeout_s,
         )
 
-    async def _answer(self, ask: Ask, response: httpx.Response, token: str) -> bytes:
-        if not response.is_success:
-            raise await self._refusal(ask, response, token)
+    async def _body(self, ask: Ask, answer: Incoming, token: str) -> bytes:
+        if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            raise await self._refusal(ask, answer, token)
         try:
-            body = await _read(response, self._settings.response_bytes_max)
+            body = await _read(answer, self._settings.response_bytes_max)
         except Retry as error:
             self._on_answer(ask.op, error.code)
             raise
-        self._on_answer(ask.op, str(response.status_code))
+        self._on_answer(ask.op, str(answer.status))
         return body
 
-    async def _refusal(self, ask: Ask, response: httpx.Response, token: str) -> BridgeError:
+    async def _refusal(self, ask: Ask, answer: Incoming, token: str) -> BridgeError:
         """Tells the budget, too, when the platform asks for a pause."""
-        error = refused(ask.op, response, await _read_error(response), self._clock.now(), token)
-        self._on_answer(ask.op, str(response.status_code))
+        error = refused(ask.op, answer.status, answer.headers, await _read_error(answer), self._clock.now(), token)
+        self._on_answer(ask.op, str(answer.status))
         if isinstance(error, Throttled) or error.retry_after_s is not None:
             self._budget.hold(HOLD_WITHOUT_WISH_S if error.retry_after_s is None else error.retry_after_s)
         return error
@@ -138,40 +147,40 @@ class Exchange:
         return error
 
 
+def _content(ask: Ask) -> bytes | None:
+    if ask.body is None or isinstance(ask.body, bytes):
+        return ask.body
+    return json.dumps(ask.body).encode()
+
+
 def _headers(ask: Ask, token: str) -> dict[str, str]:
     headers = {"authorization": f"Bearer {token}"}
     return headers if ask.body is None else headers | {"content-type": "application/json"}
 
 
-async def _read(response: httpx.Response, bytes_max: int) -> bytes:
+async def _read(answer: Incoming, bytes_max: int) -> bytes:
     """The whole body, bounded on the wire and again unpacked."""
-    if int(response.headers.get("content-length", 0)) > bytes_max:
+    if int(answer.headers.get("content-length", 0)) > bytes_max:
         raise too_large(bytes_max)
     parts: list[bytes] = []
     size = 0
-    async for part in response.aiter_raw():
+    while part := await answer.part():
         size += len(part)
         if size > bytes_max:
             raise too_large(bytes_max)
         parts.append(part)
-    return unpacked(b"".join(parts), response.headers.get("content-encoding", ""), bytes_max)
+    return unpacked(b"".join(parts), answer.headers.get("content-encoding", ""), bytes_max)
 
 
-async def _read_error(response: httpx.Response) -> bytes:
+async def _read_error(answer: Incoming) -> bytes:
     """An error's body, or nothing where it cannot be had: the status says enough."""
     try:
-        return await _read(response, ERROR_BODY_BYTES_MAX)
+        return await _read(answer, ERROR_BODY_BYTES_MAX)
     except (httpx.HTTPError, Retry):
         return b""
 
 
-@lru_cache(URLS_MAX)
-def _url(url: str) -> httpx.URL:
-    """The same few of each trigger come again and again."""
-    return httpx.URL(url)
-
-
-def _transport(settings: PlatformSettings) -> httpx.AsyncBaseTransport:
+def _carrier(settings: PlatformSettings) -> Carrier:
     """Proxies and certificate bundles come from the usual environment variables, but never for a loopback host."""
     try:
         host = httpx.URL(settings.base_url).host
@@ -180,6 +189,6 @@ def _transport(settings: PlatformSettings) -> httpx.AsyncBaseTransport:
     trust_env = not is_loopback(host)
     connections_max = settings.requests_in_flight_max
     if trust_env and is_proxied():
-        return ProxiedTransport(connections_max, KEEPALIVE_S)
+        return HttpxCarrier(ProxiedTransport(connections_max, KEEPALIVE_S))
     tls = httpx.create_ssl_context(verify=True, trust_env=trust_env)
-    return LeanTransport(tls, connections_max, KEEPALIVE_S)
+    return LeanCarrier(tls, connections_max, KEEPALIVE_S)

@@ -39,7 +39,7 @@ class WireComment(msgspec.Struct, gc=False, frozen=True):
         return f"WireComment(uid={self.uid!r})"
 
 
-class WireResult(msgspec.Struct, gc=False, frozen=True, kw_only=True):
+class WireResult(msgspec.Struct, gc=False, frozen=True):
     """One result with its own bytes."""
 
     raw: bytes

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from bridge.adapters.platform.settings import Api, PlatformSettings
 from bridge.domain.errors import Fatal, StopTrigger
 from bridge.domain.model import TriggerRef
+
+SEGMENTS_MAX = 4_096
+"""The same few of each trigger are written at every poll."""
 
 _DOTS = frozenset({"", ".", ".."})
 
@@ -69,6 +73,7 @@ def _checked(settings: PlatformSettings) -> str:
     return settings.base_url
 
 
+@lru_cache(SEGMENTS_MAX)
 def _segment(name: str) -> str:
     """A name as one path segment; a name of dots would climb to another path."""
     if name in _DOTS:

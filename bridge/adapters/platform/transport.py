@@ -1,15 +1,19 @@
-"""HTTP/1.1 by aiohttp under httpx's client: less than half the CPU of httpx's own transport for the same requests.
+"""Carries requests to the platform: by aiohttp, or by httpx where proxies are named or a caller brings a transport.
 
-What httpx promises its callers is kept: the same errors, TLS by the same context, connections that are never reused
-after an answer that was not read whole. Nothing is repeated, decoded, redirected or remembered here.
+For the same small request aiohttp takes less than half the CPU of httpx's own transport, and httpx's request and answer
+around it took another share of an idle poll. Callers are told the same by both ways: the errors of httpx, TLS by the
+same context, connections that are never reused after an answer that was not read whole. Nothing is repeated, decoded,
+redirected or remembered here.
 """
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from types import TracebackType
+from typing import Protocol
 from urllib.request import getproxies
 
 import aiohttp
@@ -25,7 +29,7 @@ all the time."""
 URLS_MAX = 4_096
 
 LEFT_ALONE = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
-"""Headers that aiohttp would add by itself; httpx has set those that are wanted."""
+"""Headers that aiohttp would add by itself; the request has those that are wanted."""
 
 _MEANINGS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
     (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
@@ -43,6 +47,85 @@ _MEANINGS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
 def is_proxied() -> bool:
     """Whether the environment names any proxy; which hosts go past it httpx's own transport knows, and only it."""
     return bool(getproxies().keys() & {"http", "https", "all"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """One request; whoever sends it bounds the whole of it, and here only how long a connection may take to open."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    content: bytes | None = None
+    params: tuple[tuple[str, str | int], ...] = ()
+    connect_timeout_s: float | None = None
+
+
+class Incoming(Protocol):
+    """An answer whose head has come; `headers` are found whatever the case of their names."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    async def part(self) -> bytes:
+        """The next bytes of the body as they are on the wire, none at its end. Raises what httpx does."""
+        ...
+
+    async def aclose(self) -> None:
+        """A connection whose answer was read whole has gone back already; any other one is closed."""
+        ...
+
+
+class Carrier(Protocol):
+    """A pool of connections."""
+
+    async def carry(self, outgoing: Outgoing) -> Incoming:
+        """Raises what httpx does."""
+        ...
+
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        ...
+
+
+class HttpxCarrier:
+    """By a transport of httpx, or by a whole client of it, which knows about proxies."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
+        self._transport = transport
+
+    async def carry(self, outgoing: Outgoing) -> Incoming:
+        """As the port says."""
+        request = httpx.Request(
+            outgoing.method,
+            outgoing.url,
+            params=outgoing.params or None,
+            headers=outgoing.headers,
+            content=outgoing.content,
+            extensions={"timeout": httpx.Timeout(None, connect=outgoing.connect_timeout_s).as_dict()},
+        )
+        return _OfHttpx(await self._transport.handle_async_request(request))
+
+    async def aclose(self) -> None:
+        """As the port says."""
+        await self._transport.aclose()
+
+
+class _OfHttpx:
+    def __init__(self, answer: httpx.Response) -> None:
+        self._answer = answer
+        self._parts = answer.aiter_raw()
+        self.status = answer.status_code
+        self.headers = answer.headers
+
+    async def part(self) -> bytes:
+        return await anext(self._parts, b"")
+
+    async def aclose(self) -> None:
+        await self._answer.aclose()
 
 
 class ProxiedTransport(httpx.AsyncBaseTransport):
@@ -67,8 +150,8 @@ class ProxiedTransport(httpx.AsyncBaseTransport):
         await self._client.aclose()
 
 
-class LeanTransport(httpx.AsyncBaseTransport):
-    """Without proxies. Opens its connections in the event loop of the first request."""
+class LeanCarrier:
+    """By aiohttp, without proxies. Opens its connections in the event loop of the first request."""
 
     def __init__(self, tls: ssl.SSLContext, connections_max: int, keepalive_s: float) -> None:
         self._tls = tls
@@ -76,25 +159,22 @@ class LeanTransport(httpx.AsyncBaseTransport):
         self._keepalive_s = keepalive_s
         self._opened: aiohttp.ClientSession | None = None
 
-    @override
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def carry(self, outgoing: Outgoing) -> Incoming:
+        """As the port says."""
         session = self._opened = self._opened or self._session()
-        timeout = request.extensions.get("timeout", {})
-        with _as_httpx():
+        with _AS_HTTPX:
             answer = await session.request(
-                request.method,
-                _url(request.url),
-                headers=request.headers.multi_items(),
-                data=await request.aread() or None,
+                outgoing.method,
+                _url(outgoing.url, outgoing.params),
+                headers=outgoing.headers,
+                data=outgoing.content,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(sock_connect=timeout.get("connect"), sock_read=timeout.get("read")),
+                timeout=_timeout(outgoing.connect_timeout_s),
             )
-        return httpx.Response(
-            status_code=answer.status, headers=answer.raw_headers, stream=_Body(answer), request=request
-        )
+        return _OfAiohttp(answer)
 
-    @override
     async def aclose(self) -> None:
+        """As the port says."""
         if self._opened is not None:
             await self._opened.close()
 
@@ -114,37 +194,50 @@ class LeanTransport(httpx.AsyncBaseTransport):
         return session
 
 
-class _Body(httpx.AsyncByteStream):
+class _OfAiohttp:
+    __slots__ = ("_answer", "headers", "status")
+
     def __init__(self, answer: aiohttp.ClientResponse) -> None:
         self._answer = answer
+        self.status = answer.status
+        self.headers = answer.headers
 
-    @override
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _as_httpx():
-            async for part in self._answer.content.iter_any():
-                yield part
+    async def part(self) -> bytes:
+        with _AS_HTTPX:
+            return await self._answer.content.readany()
 
-    @override
     async def aclose(self) -> None:
-        """A connection whose answer was read whole has gone back already; any other one is closed."""
         self._answer.close()
 
 
-@contextmanager
-def _as_httpx() -> Iterator[None]:
-    try:
-        yield
-    except aiohttp.ClientConnectorCertificateError as error:
-        raise httpx.ConnectError(str(error)) from error.certificate_error
-    except Exception as error:
+class _AsHttpx:
+    """A class and no generator, which would cost several times as much a request."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        if error is None:
+            return
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            raise httpx.ConnectError(str(error)) from error.certificate_error
         meaning = next((meaning for kind, meaning in _MEANINGS if isinstance(error, kind)), None)
-        if meaning is None:
-            raise
-        raise meaning(str(error)) from error
+        if meaning is not None:
+            raise meaning(str(error)) from error
+
+
+_AS_HTTPX = _AsHttpx()
+
+
+@lru_cache
+def _timeout(connect_timeout_s: float | None) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(sock_connect=connect_timeout_s)
 
 
 @lru_cache(URLS_MAX)
-def _url(url: httpx.URL) -> URL:
-    """As it is written. Who is in front of the host is no business of HTTP's: the token has its own header."""
-    plain = url.copy_with(userinfo=b"") if url.userinfo else url
-    return URL(str(plain), encoded=True)
+def _url(url: str, params: tuple[tuple[str, str | int], ...]) -> URL:
+    """As httpx writes it, and with its errors. Who is in front of the host is no business of HTTP's: the token has its
+    own header. The same few of each trigger come again and again.
+    """
+    written = httpx.URL(url, params=params) if params else httpx.URL(url)
+    return URL(str(written.copy_with(userinfo=b"") if written.userinfo else written), encoded=True)

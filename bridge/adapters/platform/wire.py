@@ -28,7 +28,7 @@ _GAP = re.compile(rb"[\s,]*")
 class _Shape(msgspec.Struct, gc=False):
     """A result as nearly all of them are. The last three are only noticed, never read."""
 
-    sequence_id: str
+    sequence_id: SequenceId
     comment: WireComment
     labels: tuple[WirePrediction, ...] = ()
     entities: tuple[WireEntity, ...] = ()
@@ -82,16 +82,12 @@ def decode_result(raw: bytes) -> Result | Undecodable:
             raw.decode()  # the decoder skips the text of fields it does not need without looking
     except (ValueError, RecursionError):
         return read_leniently(raw)
-    if not shape.sequence_id or not shape.comment.uid:
+    sequence_id, comment = shape.sequence_id, shape.comment
+    if not sequence_id or not comment.uid:
         return read_leniently(raw)
-    return WireResult(
-        raw=raw,
-        sequence_id=SequenceId(shape.sequence_id),
-        comment=shape.comment,
-        labels=shape.labels,
-        entities=shape.entities,
-        has_reserved_keys=not (shape.trigger is shape.generation is shape.route is msgspec.UNSET),
-    )
+    has_reserved_keys = not (shape.trigger is shape.generation is shape.route is msgspec.UNSET)
+    # By position: by keyword it takes 0.1 microseconds more.
+    return WireResult(raw, sequence_id, comment, shape.labels, shape.entities, has_reserved_keys)
 
 
 def _take_apart(body: bytes) -> tuple[_Page, Sequence[bytes]]:

@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from tests.bench.carry.results import SEQUENCE_ID, results
 
-PREPARED_MAX = 100 * 512
+PREPARED_MAX = 160 * 512
 
 
 def cpu_ns(pid: int) -> int:

@@ -1,4 +1,4 @@
-"""The transport under httpx's client, against a server of a few lines that says what it is told."""
+"""What carries requests to the platform, against a server of a few lines that says what it is told."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
 
 from bridge.adapters.platform.client import PlatformClient
+from bridge.adapters.platform.exchange import SAME_HEADERS
 from bridge.adapters.platform.settings import PlatformSettings
-from bridge.adapters.platform.transport import LeanTransport, is_proxied
+from bridge.adapters.platform.transport import LeanCarrier, Outgoing, is_proxied
+from bridge.domain.errors import Retry
 from tests.fakes.clock import FakeClock
 from tests.unit.platform.answering import REF, TOKEN
 
@@ -55,39 +58,69 @@ def _length(head: bytes) -> int:
 
 
 @asynccontextmanager
-async def spoken_to(speaker: Speaker) -> AsyncIterator[tuple[httpx.AsyncClient, str]]:
+async def spoken_to(speaker: Speaker) -> AsyncIterator[tuple[LeanCarrier, str]]:
     server = await asyncio.start_server(speaker, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    transport = LeanTransport(ssl.create_default_context(), connections_max=4, keepalive_s=30.0)
+    carrier = carrier_of_four()
     try:
-        async with httpx.AsyncClient(transport=transport, headers={"user-agent": "bridge/test"}) as client:
-            yield client, url
+        yield carrier, url
     finally:
+        await carrier.aclose()
         server.close()
         await server.wait_closed()
+
+
+def carrier_of_four() -> LeanCarrier:
+    return LeanCarrier(ssl.create_default_context(), connections_max=4, keepalive_s=30.0)
+
+
+def outgoing(url: str, method: str = "GET", **more: Any) -> Outgoing:
+    return Outgoing(method=method, url=url, **{"headers": SAME_HEADERS, "connect_timeout_s": 5.0, **more})
+
+
+async def read(carrier: LeanCarrier, asked: Outgoing) -> tuple[int, bytes]:
+    """The status of the answer, and its body as it is on the wire."""
+    answer = await carrier.carry(asked)
+    parts = []
+    try:
+        while part := await answer.part():
+            parts.append(part)
+    finally:
+        await answer.aclose()
+    return answer.status, b"".join(parts)
 
 
 async def test_the_request_goes_out_as_it_was_made() -> None:
     """Escapes in the path are the caller's, and no header is added that was not asked for."""
     speaker = Speaker(ANSWER)
-    async with spoken_to(speaker) as (client, url):
-        answer = await client.post(f"{url}/a%2Fb/%7Ec?x=%20", content=b"{}", headers={"authorization": "Bearer t"})
+    async with spoken_to(speaker) as (carrier, url):
+        headers = {**SAME_HEADERS, "authorization": "Bearer t"}
+        asked = outgoing(f"{url}/a%2Fb/%7Ec?x=%20", "POST", content=b"{}", headers=headers)
+        assert await read(carrier, asked) == (200, b"hello")
     head = speaker.heads[0].decode().lower()
     assert head.startswith("post /a%2fb/%7ec?x=%20 http/1.1\r\n")
     assert "authorization: bearer t\r\n" in head
     assert "content-type" not in head
     assert head.count("user-agent:") == head.count("content-length:") == head.count("accept-encoding:") == 1
-    assert answer.content == b"hello"
+
+
+async def test_parameters_are_written_into_the_url_and_who_is_before_the_host_is_not() -> None:
+    speaker = Speaker(ANSWER)
+    async with spoken_to(speaker) as (carrier, url):
+        await read(carrier, outgoing(url.replace("//", "//me:secret@") + "/p", params=(("uid", "a b"), ("uid", "c&d"))))
+    head = speaker.heads[0].decode()
+    assert head.startswith("GET /p?uid=a+b&uid=c%26d HTTP/1.1\r\n")
+    assert "authorization" not in head.lower()
 
 
 async def test_a_connection_is_kept_behind_an_answer_that_was_read_whole_and_only_then() -> None:
     speaker = Speaker(ANSWER, b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello", ANSWER)
-    async with spoken_to(speaker) as (client, url):
-        await client.get(url)
-        async with client.stream("GET", url):
-            pass  # the rest is still to come
+    async with spoken_to(speaker) as (carrier, url):
+        await read(carrier, outgoing(url))
+        answer = await carrier.carry(outgoing(url))
+        await answer.aclose()  # the rest is still to come
         assert speaker.connections == 1
-        await client.get(url)
+        await read(carrier, outgoing(url))
     assert speaker.connections == 2
 
 
@@ -96,22 +129,19 @@ async def test_nothing_is_decoded_followed_or_remembered() -> None:
     moved = b"HTTP/1.1 302 Found\r\nLocation: /there\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\r\n"
     packed = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nraw"
     speaker = Speaker(moved, packed)
-    async with spoken_to(speaker) as (client, url):
-        client.cookies.jar.clear()
-        assert (await client.get(url)).status_code == 302
-        client.cookies.jar.clear()
-        async with client.stream("GET", url) as answer:
-            assert b"".join([part async for part in answer.aiter_raw()]) == b"raw"
+    async with spoken_to(speaker) as (carrier, url):
+        assert await read(carrier, outgoing(url)) == (302, b"")
+        assert await read(carrier, outgoing(url)) == (200, b"raw")
     assert b"cookie" not in speaker.heads[1].lower()
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
 async def test_a_kept_connection_that_is_closed_ends_in_an_error_and_in_no_second_request(method: str) -> None:
     speaker = Speaker(ANSWER, b"", ANSWER)
-    async with spoken_to(speaker) as (client, url):
-        await client.request(method, url)
+    async with spoken_to(speaker) as (carrier, url):
+        await read(carrier, outgoing(url, method))
         with pytest.raises(httpx.RemoteProtocolError):
-            await client.request(method, url)
+            await read(carrier, outgoing(url, method))
     assert len(speaker.heads) == 2
 
 
@@ -125,25 +155,30 @@ async def test_a_kept_connection_that_is_closed_ends_in_an_error_and_in_no_secon
 )
 async def test_a_broken_answer_is_an_error_of_httpx(answer: bytes, error: type[httpx.TransportError]) -> None:
     speaker = Speaker(answer)
-    async with spoken_to(speaker) as (client, url):
+    async with spoken_to(speaker) as (carrier, url):
         with pytest.raises(error):
-            await client.get(url)
+            await read(carrier, outgoing(url))
 
 
-async def test_who_does_not_answer_in_time_is_a_read_timeout() -> None:
+async def test_who_does_not_answer_in_time_is_given_up_with_the_connection() -> None:
+    """The carrier itself waits for ever: the deadline over the whole request is the only one."""
     speaker = Speaker(SILENCE)
-    async with spoken_to(speaker) as (client, url):
-        with pytest.raises(httpx.ReadTimeout):
-            await client.get(url, timeout=httpx.Timeout(0.05, connect=5.0))
+    async with spoken_to(speaker) as (_, url):
+        settings = PlatformSettings(base_url=url, token=TOKEN, timeout_s=0.05)
+        async with PlatformClient(settings, FakeClock()) as client:
+            with pytest.raises(Retry) as caught:
+                await client.fetch(REF, 7)
+    assert caught.value.code == "timeout"
+    assert len(speaker.heads) == 1
 
 
 async def test_nobody_there_is_a_connect_error() -> None:
-    async with spoken_to(Speaker()) as (client, url):
+    async with spoken_to(Speaker()) as (_, url):
         pass
-    transport = LeanTransport(ssl.create_default_context(), connections_max=4, keepalive_s=30.0)
-    async with httpx.AsyncClient(transport=transport) as client:
-        with pytest.raises(httpx.ConnectError):
-            await client.get(url)
+    carrier = carrier_of_four()
+    with pytest.raises(httpx.ConnectError):
+        await carrier.carry(outgoing(url))
+    await carrier.aclose()
 
 
 @pytest.mark.parametrize(
