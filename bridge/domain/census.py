@@ -182,7 +182,8 @@ class Census:
     def _asked_of(self, result: Result) -> Iterator[tuple[_Tally, Sequence[Prediction]]]:
         by_label: dict[Label, list[Prediction]] = {}
         for prediction in result.labels:
-            if Span.measures(prediction.probability):
+            # Most labels of a result are of no threshold.
+            if (self._wild or prediction.name in self._exact) and Span.measures(prediction.probability):
                 by_label.setdefault(prediction.name, []).append(prediction)
         for label, named in by_label.items():
             for tally in self._exact.get(label, ()):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
+from typing import Any
 
 from bridge.domain.delivery import Delivery, Receipt
 from bridge.domain.errors import Retry
@@ -73,41 +74,39 @@ class Guard:
 
 
 class Cut:
-    """What is awaited within can be cut `off`, and is then a Leaving. A class and no generator: one for each poll."""
+    """What is awaited within can be cut `off`, and is then a Leaving.
 
-    __slots__ = ("_bound", "_is_off", "_is_within")
+    As `asyncio.timeout` does it, without its timer: there is one for each poll.
+    """
+
+    __slots__ = ("_cancelled_before", "_is_off", "_task")
 
     def __init__(self) -> None:
-        self._bound = asyncio.timeout(None)
+        self._task: asyncio.Task[Any] | None = None
+        self._cancelled_before = 0
         self._is_off = False
-        self._is_within = False
 
     def off(self) -> None:
         """Now, or at its first wait where it has not begun; one that has ended is left alone."""
-        if self._is_within and not self._is_off:
-            self._bound.reschedule(0)
+        if self._task is not None and not self._is_off:
+            self._task.cancel()
         self._is_off = True
 
     async def __aenter__(self) -> None:
-        await self._bound.__aenter__()
-        self._is_within = True
-        if self._is_off:
-            self._bound.reschedule(0)
+        task = self._task = asyncio.current_task()
+        if task is not None:
+            self._cancelled_before = task.cancelling()
+            if self._is_off:
+                task.cancel()
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
-        self._is_within = False
-        try:
-            await self._bound.__aexit__(kind, error, at)
-        except TimeoutError:
-            raise _leaving() from None
-        if isinstance(error, TimeoutError) and self._bound.expired():
-            raise _leaving() from None
-
-
-def _leaving() -> Leaving:
-    return Leaving("the worker is to stop", code="leaving")
+        task, self._task = self._task, None
+        # Whoever else cancelled the task wants its end, and not that of this wait alone.
+        is_ours = self._is_off and task is not None and task.uncancel() <= self._cancelled_before
+        if is_ours and kind is asyncio.CancelledError:
+            raise Leaving("the worker is to stop", code="leaving") from None
 
 
 def guarded(neighbours: Neighbours, guard: Guard) -> Neighbours:

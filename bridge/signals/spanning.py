@@ -9,7 +9,7 @@ from types import TracebackType
 
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.metrics import Histogram
-from opentelemetry.trace import Span, SpanKind, Tracer, set_span_in_context
+from opentelemetry.trace import Span, SpanKind, Tracer, get_current_span, set_span_in_context
 
 from bridge.domain.errors import BridgeError
 from bridge.domain.model import TriggerName
@@ -29,7 +29,8 @@ class Spanning:
         self._token: Token[Context] | None = None
 
     def __enter__(self) -> Span:
-        self._token = attach(set_span_in_context(self._span))
+        if self._span is not get_current_span():
+            self._token = attach(set_span_in_context(self._span))
         return self._span
 
     def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:

@@ -67,6 +67,14 @@ def test_lines_are_json_with_the_ids_of_their_trace(capsys: pytest.CaptureFixtur
     assert line["timestamp"].endswith("Z")
 
 
+def test_where_nothing_is_recorded_a_step_has_the_ids_of_its_pass_and_the_next_pass_has_others() -> None:
+    tracer = PassingTracer()
+    with tracer.start_as_current_span("pass") as whole, tracer.start_as_current_span("step") as step:
+        assert step.get_span_context() == whole.get_span_context()
+    with tracer.start_as_current_span("pass") as following:
+        assert following.get_span_context().trace_id != whole.get_span_context().trace_id
+
+
 def test_libraries_lines_are_json_too_and_their_repeats_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     make_logger()
     for number in range(REPEATS_MAX + 2):
