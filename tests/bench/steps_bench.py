@@ -16,8 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from bridge.adapters.kafka.directory import Shape
-from bridge.adapters.kafka.packing import pack
-from bridge.adapters.kafka.parcel import all_parcels
+from bridge.adapters.kafka.packing import lanes_for
 from bridge.adapters.platform.wire import decode_page
 from bridge.app.memory import keep_freed_memory, spare_the_collector
 from bridge.domain.census import Census
@@ -55,9 +54,10 @@ def steps() -> dict[str, Callable[[], object]]:
 def _packed(deliveries: Sequence[Delivery], compression: str | None) -> None:
     shape = Shape(partitions=PARTITIONS, batch_bytes_max=900_000)
     shapes = {delivery.topic: shape for delivery in deliveries}
-    packed = pack(deliveries, shapes, dict.fromkeys(shapes, 0), compression, 1_600_000_000_000)
-    for parcel in all_parcels(packed.lanes):
-        parcel.batch._build()
+    for lane in lanes_for(deliveries, shapes, dict.fromkeys(shapes, 0), compression, 1_600_000_000_000):
+        lane.pack()
+        for parcel in lane.parcels:
+            parcel.batch.written()
 
 
 def measured_us(turns: int) -> dict[str, float]:

@@ -34,8 +34,7 @@ from typing_extensions import override
 
 from bridge.adapters.clock import SystemClock
 from bridge.adapters.kafka.directory import Shape
-from bridge.adapters.kafka.packing import pack
-from bridge.adapters.kafka.parcel import all_parcels
+from bridge.adapters.kafka.packing import lanes_for
 from bridge.adapters.platform.wire import decode_page
 from bridge.app.telemetry.logs import make_logger
 from bridge.app.telemetry.metrics import Joined, JoinedPrometheusReader
@@ -83,9 +82,10 @@ class Neighbour:
 
     async def publish(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
         shapes = {delivery.topic: self._shape for delivery in deliveries}
-        packed = pack(deliveries, shapes, dict.fromkeys(shapes, 0), "zstd", 1_600_000_000_000)
-        for parcel in all_parcels(packed.lanes):
-            parcel.batch._build()
+        for lane in lanes_for(deliveries, shapes, dict.fromkeys(shapes, 0), "zstd", 1_600_000_000_000):
+            lane.pack()
+            for parcel in lane.parcels:
+                parcel.batch.written()
         return [
             Receipt(mark=one.mark, outcome=Outcome.ACKED, topic=one.topic, partition=0, offset=offset)
             for offset, one in enumerate(deliveries)

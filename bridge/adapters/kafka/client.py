@@ -21,7 +21,7 @@ from typing_extensions import override
 from bridge.adapters.kafka.connection import client_options
 from bridge.adapters.kafka.failures import FOREIGN, failure_of, failure_of_code, translated
 from bridge.adapters.kafka.parcel import CODECS
-from bridge.adapters.kafka.produce import LeanProduceRequest
+from bridge.adapters.kafka.produce import LeanConnection, LeanProduceRequest
 from bridge.adapters.kafka.settings import KafkaSettings
 from bridge.domain.errors import Fatal
 
@@ -107,6 +107,11 @@ class Client(AIOKafkaClient):
             if not connecting.result():
                 return False
         return True
+
+    @override
+    async def _get_conn(self, node_id: Any, **options: Any) -> Any:
+        connection = await super()._get_conn(node_id, **options)
+        return None if connection is None else LeanConnection.narrow(connection)
 
     def _refuse_if_cut(self) -> None:
         if self.is_cut:

@@ -59,6 +59,7 @@ _MEANINGS: dict[type[Any], Failure] = {
     foreign.ProducerFenced: _FENCED,
     foreign.UnknownProducerId: _FENCED,
     foreign.InvalidProducerIdMapping: _FENCED,
+    foreign.OperationNotAttempted: NOT_SENT,
     foreign.InvalidTxnState: Failure(code="transaction_state", before_append=True),
     foreign.GroupAuthorizationFailedError: Failure(code="group_not_authorized", before_append=True, blocked=True),
     foreign.InvalidSessionTimeoutError: Failure(code="session_timeout_refused", before_append=True, blocked=True),

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
@@ -24,6 +25,12 @@ ROUND_BYTES_MAX = 8_000_000
 """What one call has under way at one time."""
 LINE_BYTES_MAX = 32_000_000
 """What all calls have under way together, and so the largest request: a third of what a broker takes by default."""
+SPLIT_BYTES_MIN = 256_000
+"""Less goes in one request: it would cost more CPU in two than it saves time."""
+REQUESTS_MAX = 2
+"""What a broker has in hand of one producer at a time. Each is about other partitions, so none overtakes (I9)."""
+TURNS_TO_LEAVE = 5
+"""Of the event loop, until aiokafka has written what was handed over; with fewer it waits for the next as well."""
 EPOCH_MAX = 2**15 - 1
 TRANSACTION_TIMEOUT_MS = 15_000
 """How long a dead owner's open transaction can keep read_committed consumers waiting; then the broker aborts it."""
@@ -38,6 +45,25 @@ class Identity(NamedTuple):
     def successor(self) -> Identity | None:
         """The identity that fences this one; None when the epochs are used up."""
         return Identity(self.producer_id, self.epoch + 1) if self.epoch < EPOCH_MAX else None
+
+
+class InHand:
+    """In the place of aiokafka's set of the brokers that have a request in hand, which allows each of them one.
+
+    With one the broker idles from its answer until we have read it and written the next.
+    """
+
+    def __init__(self) -> None:
+        self._requests: Counter[Any] = Counter()
+
+    def __contains__(self, node_id: Any) -> bool:
+        return self._requests[node_id] >= REQUESTS_MAX
+
+    def add(self, node_id: Any) -> None:
+        self._requests[node_id] += 1
+
+    def remove(self, node_id: Any) -> None:
+        self._requests[node_id] -= 1
 
 
 class Producer(AIOKafkaProducer):
@@ -59,6 +85,7 @@ class Producer(AIOKafkaProducer):
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
         )
         Client.narrow(self.client)
+        self._sender._in_flight = InHand()  # noqa: SLF001  the only way to more than one
         self._queues: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
         if identity is not None:
             # A producer without transactions may raise its epoch by itself, as Kafka's own client does.
@@ -125,12 +152,22 @@ class Line:
             self.given_up.set_result(reason)
 
     async def carry(self, lanes: Lanes) -> None:
-        """Send all of it, a round of the lanes' fronts at a time; the fates are in the parcels."""
+        """Send all of it, a round of the lanes' fronts at a time; the fates are in the parcels.
+
+        Where there is enough, the broker has one half in hand while the other is packed.
+        """
+        if ahead := _first_half(lanes):
+            fronts = _next_round(ahead)
+            async with self._budget.taken(2 * _size(fronts)):
+                sent = await self._enqueued(fronts)
+                await let_it_leave()
+                await _answers(sent + await self._enqueued(_next_round(lanes)))
         while fronts := _next_round(lanes):
-            async with self._budget.taken(sum(parcel.size for parcel in fronts)):
-                sent = [sending for parcel in fronts if (sending := await self._enqueue(parcel))]
-                if sent:
-                    await asyncio.wait(sent)
+            async with self._budget.taken(_size(fronts)):
+                await _answers(await self._enqueued(fronts))
+
+    async def _enqueued(self, parcels: list[Parcel]) -> list[asyncio.Future[Any]]:
+        return [sending for parcel in parcels if (sending := await self._enqueue(parcel))]
 
     async def _enqueue(self, parcel: Parcel) -> asyncio.Future[Any] | None:
         try:
@@ -140,6 +177,30 @@ class Line:
             return None
         sending.add_done_callback(parcel.answered)
         return sending
+
+
+async def let_it_leave() -> None:
+    """Until what was handed to aiokafka is on the wire, if nothing is in its way."""
+    for _ in range(TURNS_TO_LEAVE):
+        await asyncio.sleep(0)  # noqa: TID251  a turn of the loop, no time
+
+
+async def _answers(sent: list[asyncio.Future[Any]]) -> None:
+    if sent:
+        await asyncio.wait(sent)
+
+
+def _size(parcels: list[Parcel]) -> int:
+    return sum(parcel.size for parcel in parcels)
+
+
+def _first_half(lanes: Lanes) -> Lanes:
+    """The lanes with at least half of what is to be packed; none where one request, or one round, is better."""
+    whole = sum(sizes := [lane.held_bytes for lane in lanes])
+    if not SPLIT_BYTES_MIN <= whole <= ROUND_BYTES_MAX:
+        return []
+    count = next(count for count, size in enumerate(accumulate(sizes), 1) if 2 * size >= whole)
+    return lanes[:count] if count < len(lanes) else []
 
 
 def _next_round(lanes: Lanes) -> list[Parcel]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from murmurhash2 import murmurhash2
 
 from bridge.adapters.kafka.directory import Shape
-from bridge.adapters.kafka.failures import TOO_LARGE, Failure
+from bridge.adapters.kafka.failures import NOT_SENT, TOO_LARGE, Failure
 from bridge.adapters.kafka.parcel import Lane, Lanes, all_parcels
 from bridge.domain.delivery import Delivery, Outcome, Receipt
 
@@ -21,16 +20,7 @@ def partition_of(key: bytes, partitions: int) -> int:
     return (murmurhash2(key, SEED) & POSITIVE) % partitions
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Packed:
-    """What is to be sent, and which deliveries are not: each is too large for its topic even alone."""
-
-    lanes: Lanes
-    too_large: Mapping[int, int]
-    """The partition each of these would have gone to, by its place."""
-
-
-def pack(
+def lanes_for(
     deliveries: Sequence[Delivery],
     shapes: Mapping[str, Shape],
     turns: Mapping[str, int],
@@ -38,10 +28,9 @@ def pack(
     timestamp_ms: int,
     *,
     is_transactional: bool = False,
-) -> Packed:
+) -> Lanes:
     """Group by partition, in order. Without a key all of a topic go to one partition, a batch for a batch (`turns`)."""
     lanes: dict[tuple[str, int], Lane] = {}
-    too_large: dict[int, int] = {}
     for index, delivery in enumerate(deliveries):
         topic, key = delivery.topic, delivery.key
         shape = shapes[topic]
@@ -49,17 +38,22 @@ def pack(
         lane = lanes.get((topic, partition))
         if lane is None:
             lane = lanes[topic, partition] = Lane(
-                topic, partition, shape.batch_bytes_max, compression, is_transactional=is_transactional
+                topic,
+                partition,
+                shape.batch_bytes_max,
+                compression,
+                is_transactional=is_transactional,
+                deliveries=deliveries,
+                timestamp_ms=timestamp_ms,
             )
-        if not lane.add(index, timestamp_ms, key, delivery.value, delivery.headers):
-            too_large[index] = partition
-    return Packed(lanes=list(lanes.values()), too_large=too_large)
+        lane.held.append(index)
+    return list(lanes.values())
 
 
-def receipts_of(deliveries: Sequence[Delivery], packed: Packed) -> list[Receipt]:
+def receipts_of(deliveries: Sequence[Delivery], lanes: Lanes) -> list[Receipt]:
     """One receipt for each delivery, in their order."""
     receipts: dict[int, Receipt] = {}
-    for parcel in all_parcels(packed.lanes):
+    for parcel in all_parcels(lanes):
         outcome, failure = parcel.fate
         topic, partition, base = parcel.topic, parcel.partition, parcel.base_offset
         if outcome is Outcome.ACKED and base >= 0:
@@ -68,8 +62,11 @@ def receipts_of(deliveries: Sequence[Delivery], packed: Packed) -> list[Receipt]
         else:
             for index in parcel.indexes:
                 receipts[index] = _plain(deliveries[index], partition, outcome, failure)
-    for index, partition in packed.too_large.items():
-        receipts[index] = _plain(deliveries[index], partition, Outcome.FAILED, TOO_LARGE)
+    for lane in lanes:
+        for index in lane.too_large:
+            receipts[index] = _plain(deliveries[index], lane.partition, Outcome.FAILED, TOO_LARGE)
+        for index in lane.held:
+            receipts[index] = _plain(deliveries[index], lane.partition, Outcome.FAILED, NOT_SENT)
     return [receipts[index] for index in range(len(deliveries))]
 
 

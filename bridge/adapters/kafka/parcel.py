@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch
 from typing_extensions import override
 
 from bridge.adapters.kafka.failures import NOT_SENT, Failure, failure_of, is_answer
-from bridge.domain.delivery import Headers, Outcome
+from bridge.domain.delivery import Delivery, Headers, Outcome
 
 CODECS = {
     None: DefaultRecordBatch.CODEC_NONE,
@@ -25,7 +26,10 @@ DONE = Failure(code="")
 
 
 class Batch(BatchBuilder):
-    """aiokafka's builder, which tells how often it was put into a request."""
+    """aiokafka's builder, which tells how often it was put into a request, and is built when it is written to the wire.
+
+    Its length is known before: the checksums of the next batches are made while the broker reads this one.
+    """
 
     _relative_offset: int
 
@@ -33,6 +37,10 @@ class Batch(BatchBuilder):
         super().__init__(bytes_max, CODECS[compression], is_transactional=is_transactional)
         self.attempts = 0
         self._bytes_max = bytes_max
+        self._is_compressed = compression is not None
+
+    def __len__(self) -> int:
+        return int(self.size())
 
     def add(self, timestamp_ms: int | None, key: bytes | None, value: bytes, headers: Headers) -> bool:
         """False when it does not fit; then nothing has changed, but for an empty batch, which is spoilt.
@@ -48,10 +56,30 @@ class Batch(BatchBuilder):
         self._relative_offset = offset + 1
         return True
 
+    def fill(self, timestamp_ms: int | None, deliveries: Iterable[Delivery]) -> int:
+        """Add to a batch that has records already; how many fit, from the first on."""
+        append = self._builder.append
+        before = after = self._relative_offset
+        for delivery in deliveries:
+            if append(after, timestamp_ms, delivery.key, delivery.value, list(delivery.headers)) is None:
+                break
+            after += 1
+        self._relative_offset = after
+        return after - before
+
     @override
     def _build(self) -> Any:
+        """What stands for the bytes in a request."""
         self.attempts += 1
-        return super()._build()
+        self.close()
+        if self._is_compressed:
+            # Only then is its length known.
+            self.written()
+        return self
+
+    def written(self) -> bytes:
+        """The bytes themselves."""
+        return cast(bytes, super()._build())
 
 
 class Parcel:
@@ -130,18 +158,31 @@ class Parcel:
 class Lane:
     """One partition: its parcels go one behind the other, each after the ack of the one before.
 
-    What is behind a parcel that was not acked is not sent, so that it does not overtake (I9).
+    What is behind a parcel that was not acked is not sent, so that it does not overtake (I9). `held` are the
+    places in the call of what is not packed yet, `too_large` of what does not fit even alone.
     """
 
     def __init__(
-        self, topic: str, partition: int, bytes_max: int, compression: str | None, *, is_transactional: bool = False
+        self,
+        topic: str,
+        partition: int,
+        bytes_max: int,
+        compression: str | None,
+        *,
+        is_transactional: bool = False,
+        deliveries: Sequence[Delivery] = (),
+        timestamp_ms: int | None = None,
     ) -> None:
         self.topic = topic
         self.partition = partition
         self.parcels: list[Parcel] = []
+        self.held: list[int] = []
+        self.too_large: list[int] = []
         self._bytes_max = bytes_max
         self._compression = compression
         self._is_transactional = is_transactional
+        self._deliveries = deliveries
+        self._timestamp_ms = timestamp_ms
         self._next = 0
 
     def add(self, index: int, timestamp_ms: int | None, key: bytes | None, value: bytes, headers: Headers) -> bool:
@@ -157,8 +198,34 @@ class Lane:
         self.parcels.append(fresh)
         return True
 
+    @property
+    def held_bytes(self) -> int:
+        """About what will be packed."""
+        return sum(len(self._deliveries[index].value) for index in self.held)
+
+    def pack(self) -> None:
+        """Make parcels of what is held."""
+        held, self.held = self.held, []
+        packed = 0
+        while packed < len(held):
+            index = held[packed]
+            delivery = self._deliveries[index]
+            packed += 1
+            if self.add(index, self._timestamp_ms, delivery.key, delivery.value, delivery.headers):
+                packed += self._fill(held[packed:])
+            else:
+                self.too_large.append(index)
+
+    def _fill(self, indexes: list[int]) -> int:
+        """The short way, for what fits the last parcel."""
+        parcel = self.parcels[-1]
+        count = parcel.batch.fill(self._timestamp_ms, map(self._deliveries.__getitem__, indexes))
+        parcel.indexes += indexes[:count]
+        return count
+
     def front(self) -> Parcel | None:
         """The parcel whose turn it is, or None at the end of the lane and behind one that was not acked."""
+        self.pack()
         if self._next and not self.parcels[self._next - 1].is_acked:
             return None
         return self.parcels[self._next] if self._next < len(self.parcels) else None

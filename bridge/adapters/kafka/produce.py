@@ -1,4 +1,4 @@
-"""aiokafka's produce request, which copies every record batch once and not at each level of its schema."""
+"""aiokafka's produce request, which is written batch by batch and not copied at each level of its schema."""
 # mypy: disallow-subclassing-any=False
 
 from __future__ import annotations
@@ -7,12 +7,19 @@ import struct
 from collections.abc import Iterator
 from typing import Any, cast
 
+from aiokafka.conn import AIOKafkaConnection, CloseReason
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.produce import ProduceRequest, ProduceRequest_v3
+from aiokafka.util import wait_for
 from typing_extensions import override
+
+from bridge.adapters.kafka.parcel import Batch
 
 _INT16 = struct.Struct(">h").pack
 _INT32 = struct.Struct(">i").pack
 _NULL = -1
+PIECE_BYTES = 128 * 1024
+"""A little more than a broker's socket takes at a time by default."""
 
 
 class LeanProduceRequest(ProduceRequest):
@@ -33,17 +40,18 @@ class LeanProduceRequest(ProduceRequest):
 
 
 class _Lean:
-    """The fields are those of the schema, by its names."""
+    """The fields are those of the schema, by its names; records are bytes, or a batch that is not built yet."""
 
     transactional_id: str | None
     required_acks: int
     timeout: int
-    topics: list[tuple[str, list[tuple[int, bytes]]]]
+    topics: list[tuple[str, list[tuple[int, bytes | Batch]]]]
 
     def encode(self) -> bytes:
-        return b"".join(self._parts())
+        return b"".join(_bytes_of(part) for part in self.parts())
 
-    def _parts(self) -> Iterator[bytes]:
+    def parts(self) -> Iterator[bytes | Batch]:
+        """What it is made of, in order; their lengths are final."""
         yield _INT16(_NULL) if self.transactional_id is None else _string(self.transactional_id)
         yield _INT16(self.required_acks)
         yield _INT32(self.timeout)
@@ -55,6 +63,50 @@ class _Lean:
                 yield _INT32(partition)
                 yield _INT32(len(records))
                 yield records
+
+
+class LeanConnection(AIOKafkaConnection):
+    """Writes a produce request a piece at a time: the broker reads the first while the next are built."""
+
+    @classmethod
+    def narrow(cls, connection: AIOKafkaConnection) -> LeanConnection:
+        """Turn a connection into this kind. aiokafka's client makes its own."""
+        connection.__class__ = cls
+        return cast(LeanConnection, connection)
+
+    @override
+    def send(self, request: Any, expect_response: bool = True) -> Any:
+        if self._writer is None or not isinstance(request, LeanProduceRequest):
+            return super().send(request, expect_response)
+        lean = request.prepare(self._versions)
+        correlation_id = self._next_correlation_id()
+        header = lean.build_request_header(correlation_id=correlation_id, client_id=self._client_id).encode()
+        try:
+            self._write(header, list(lean.parts()))
+        except BaseException as error:
+            # Half a request may be on the wire: nothing can follow it.
+            self.close(reason=CloseReason.CONNECTION_BROKEN)
+            if isinstance(error, OSError):
+                raise KafkaConnectionError(f"the connection to {self.host}:{self.port} is broken") from error
+            raise
+        answer = self._loop.create_future()
+        self._requests.append((correlation_id, lean, answer))
+        return wait_for(answer, self._request_timeout)
+
+    def _write(self, header: bytes, parts: list[bytes | Batch]) -> None:
+        piece = [_INT32(len(header) + sum(map(len, parts))), header]
+        size = 0
+        for part in parts:
+            piece.append(_bytes_of(part))
+            size += len(part)
+            if size >= PIECE_BYTES and not self._writer.is_closing():
+                self._writer.write(b"".join(piece))
+                piece, size = [], 0
+        self._writer.write(b"".join(piece))
+
+
+def _bytes_of(part: bytes | Batch) -> bytes:
+    return part.written() if isinstance(part, Batch) else part
 
 
 def _string(text: str) -> bytes:

@@ -12,8 +12,8 @@ from bridge.adapters.kafka.directory import Directory
 from bridge.adapters.kafka.failures import FOREIGN, translated
 from bridge.adapters.kafka.line import Line
 from bridge.adapters.kafka.lines import Lines
-from bridge.adapters.kafka.packing import Packed, pack, receipts_of
-from bridge.adapters.kafka.parcel import all_parcels
+from bridge.adapters.kafka.packing import lanes_for, receipts_of
+from bridge.adapters.kafka.parcel import Lanes, all_parcels
 from bridge.adapters.kafka.settings import KafkaSettings
 from bridge.domain.delivery import Delivery, Receipt
 from bridge.domain.errors import Retry
@@ -68,24 +68,24 @@ class KafkaPublisher:
         deadline_s = asyncio.get_running_loop().time() + self._settings.publish_timeout_s
         try:
             async with asyncio.timeout_at(deadline_s) as preparing, self._lines.in_use() as line:
-                packed = await self._packed(line, deliveries)
+                lanes = await self._lanes(line, deliveries)
                 # From here on the deadline ends in receipts, not in an error.
                 preparing.reschedule(None)
-                await self._lines.deliver(line, packed.lanes, deadline_s)
+                await self._lines.deliver(line, lanes, deadline_s)
         except FOREIGN as error:
             raise translated(error, "kafka cannot be published to") from error
-        self._learn_from(packed)
-        return receipts_of(deliveries, packed)
+        self._learn_from(lanes)
+        return receipts_of(deliveries, lanes)
 
-    async def _packed(self, line: Line, deliveries: Sequence[Delivery]) -> Packed:
+    async def _lanes(self, line: Line, deliveries: Sequence[Delivery]) -> Lanes:
         """Everything that can go wrong before a record is sent."""
         topics = {delivery.topic for delivery in deliveries}
         shapes = await self._directory.shapes(line.client, topics)
         self._turns.update(topics)
         now_ms = round(self._clock.now().timestamp() * 1000)
-        return pack(deliveries, shapes, self._turns, self._settings.compression, now_ms)
+        return lanes_for(deliveries, shapes, self._turns, self._settings.compression, now_ms)
 
-    def _learn_from(self, packed: Packed) -> None:
-        for parcel in all_parcels(packed.lanes):
+    def _learn_from(self, lanes: Lanes) -> None:
+        for parcel in all_parcels(lanes):
             if parcel.fate[1].code == BATCH_TOO_LARGE:
                 self._directory.refused(parcel.topic, parcel.size)

@@ -6,11 +6,18 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from aiokafka.errors import KafkaTimeoutError, ProducerClosed
+from aiokafka.errors import (
+    KafkaError,
+    KafkaTimeoutError,
+    OperationNotAttempted,
+    ProducerClosed,
+    TopicAuthorizationFailedError,
+)
+from aiokafka.structs import TopicPartition
 from typing_extensions import override
 
 from bridge.adapters.kafka.failures import NOT_SENT
-from bridge.adapters.kafka.line import Line, Producer
+from bridge.adapters.kafka.line import Line, Producer, let_it_leave
 from bridge.adapters.kafka.parcel import Lanes, Parcel, all_parcels
 from bridge.adapters.kafka.settings import KafkaSettings
 
@@ -26,6 +33,12 @@ class TransactionalProducer(Producer):
         self._refuse_if_dead()
         await self.begin_transaction()
         self._txn_manager.wait_for_transaction_end().add_done_callback(_look_at)
+
+    async def announce(self, lanes: Lanes) -> None:
+        """Tell the broker which partitions it will be about; the answer need not be waited for with empty hands."""
+        for lane in lanes:
+            self._txn_manager.maybe_add_partition_to_txn(TopicPartition(lane.topic, lane.partition))
+        await let_it_leave()
 
     async def commit(self) -> None:
         """Returns once the broker has promised it; whatever it raises, it may yet be committed."""
@@ -43,8 +56,16 @@ class TransactionalProducer(Producer):
     async def enqueue(self, parcel: Parcel) -> asyncio.Future[Any]:
         """As inherited; refused once the transaction has met an error, for aiokafka would only assert that."""
         if not self._txn_manager.is_in_transaction():
-            raise ProducerClosed("the transaction has failed")
+            raise self._why_not(parcel.topic)
         return await super().enqueue(parcel)
+
+    def _why_not(self, topic: str) -> KafkaError:
+        """A topic that may not be written spoils the transaction for the others, which are not to blame."""
+        end = self._txn_manager.wait_for_transaction_end()
+        error = end.exception() if end.done() else None
+        if not isinstance(error, TopicAuthorizationFailedError):
+            return ProducerClosed("the transaction has failed")
+        return error if topic in error.args[0] else OperationNotAttempted()
 
     @override
     def cut(self) -> None:
@@ -80,12 +101,18 @@ class Session:
 
         Whatever it raises, cancellation included, leaves the outcome open.
         """
-        parcels = all_parcels(lanes)
         await self.producer.begin()
-        await self.line.carry(lanes)
+        await self.producer.announce(lanes)
+        for lane in lanes:
+            lane.pack()
+        parcels = all_parcels(lanes)
+        fits = not any(lane.too_large for lane in lanes)
+        if fits:
+            await self.line.carry(lanes)
+        # Otherwise nothing is sent: the others wait for the pass that makes dead letters of what is too large.
         for parcel in parcels:
             parcel.close(NOT_SENT)
-        if all(parcel.is_acked for parcel in parcels):
+        if fits and all(parcel.is_acked for parcel in parcels):
             await self.producer.commit()
             return True
         loose = next((parcel for parcel in parcels if parcel.is_loose), None)

@@ -13,8 +13,8 @@ from bridge.adapters.kafka.client import CLOSE_TIMEOUT_S, Client, check_settings
 from bridge.adapters.kafka.directory import Directory
 from bridge.adapters.kafka.failures import FOREIGN, Failure, failure_of, translated
 from bridge.adapters.kafka.line import BATCH_BYTES_MAX, TRANSACTION_TIMEOUT_MS
-from bridge.adapters.kafka.packing import Packed, pack, receipts_of
-from bridge.adapters.kafka.parcel import Lane, all_parcels
+from bridge.adapters.kafka.packing import lanes_for, receipts_of
+from bridge.adapters.kafka.parcel import Lane, Lanes, all_parcels
 from bridge.adapters.kafka.reader import read_committed
 from bridge.adapters.kafka.settings import KafkaSettings
 from bridge.adapters.kafka.state_format import position_of, position_record
@@ -111,15 +111,12 @@ class KafkaTransactions:
         if session is None:
             raise Retry(f"the trigger {trigger} is not taken over", code="not_taken_over")
         deadline_s = asyncio.get_running_loop().time() + min(self._settings.publish_timeout_s, TRANSACTION_S_MAX)
-        packed = await self._prepared(session, deliveries, deadline_s)
-        if packed.too_large:
-            # Known before anything is begun: the others wait for the pass that makes dead letters of these.
-            return _aborted(receipts_of(deliveries, packed))
+        lanes = await self._prepared(session, deliveries, deadline_s)
         own = self._lane_of(trigger, position)
-        if await self._is_committed(trigger, session, [*packed.lanes, own], deadline_s):
-            return receipts_of(deliveries, packed)
-        self._learn_from(packed)
-        receipts = _aborted(receipts_of(deliveries, packed))
+        if await self._is_committed(trigger, session, [*lanes, own], deadline_s):
+            return receipts_of(deliveries, lanes)
+        self._learn_from(lanes)
+        receipts = _aborted(receipts_of(deliveries, lanes))
         failed = next(
             (failure for outcome, failure in (p.fate for p in own.parcels) if outcome is not Outcome.ACKED), None
         )
@@ -132,7 +129,7 @@ class KafkaTransactions:
         """As the port says."""
         self._end(trigger)
 
-    async def _prepared(self, session: Session, deliveries: Sequence[Delivery], deadline_s: float) -> Packed:
+    async def _prepared(self, session: Session, deliveries: Sequence[Delivery], deadline_s: float) -> Lanes:
         """Everything that can go wrong before a transaction is begun."""
         topics = {delivery.topic for delivery in deliveries}
         try:
@@ -142,9 +139,9 @@ class KafkaTransactions:
             raise translated(error, "kafka cannot be published to") from error
         self._turns.update(topics)
         now_ms = round(self._clock.now().timestamp() * 1000)
-        return pack(deliveries, shapes, self._turns, self._settings.compression, now_ms, is_transactional=True)
+        return lanes_for(deliveries, shapes, self._turns, self._settings.compression, now_ms, is_transactional=True)
 
-    async def _is_committed(self, trigger: TriggerName, session: Session, lanes: list[Lane], deadline_s: float) -> bool:
+    async def _is_committed(self, trigger: TriggerName, session: Session, lanes: Lanes, deadline_s: float) -> bool:
         try:
             async with asyncio.timeout_at(deadline_s):
                 committed = await session.carried(lanes)
@@ -188,8 +185,8 @@ class KafkaTransactions:
             code=HANGING,
         )
 
-    def _learn_from(self, packed: Packed) -> None:
-        for parcel in all_parcels(packed.lanes):
+    def _learn_from(self, lanes: Lanes) -> None:
+        for parcel in all_parcels(lanes):
             if parcel.fate[1].code == "batch_too_large":
                 self._directory.refused(parcel.topic, parcel.size)
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.adapters.kafka.directory import Shape
-from bridge.adapters.kafka.packing import Packed, pack, partition_of, receipts_of
-from bridge.adapters.kafka.parcel import all_parcels
+from bridge.adapters.kafka.packing import lanes_for, partition_of, receipts_of
+from bridge.adapters.kafka.parcel import Lane, Lanes, all_parcels
 from bridge.domain.delivery import Delivery, Outcome, mark_key
 from bridge.domain.model import Generation, SequenceId
 
@@ -52,8 +52,15 @@ def deliveries_of(sketched: list[Sketch]) -> list[Delivery]:
     ]
 
 
-def packed_of(deliveries: list[Delivery]) -> Packed:
-    return pack(deliveries, SHAPES, Counter(), None, 1_700_000_000_000)
+def packed_of(deliveries: list[Delivery]) -> Lanes:
+    lanes = lanes_for(deliveries, SHAPES, Counter(), None, 1_700_000_000_000)
+    for lane in lanes:
+        lane.pack()
+    return lanes
+
+
+def too_large_of(lanes: Lanes) -> set[int]:
+    return {index for lane in lanes for index in lane.too_large}
 
 
 @given(key=st.binary(max_size=80), partitions=st.integers(1, 400))
@@ -83,10 +90,10 @@ def test_recorded_partitions_of_keys() -> None:
 @given(sketches)
 def test_every_delivery_is_packed_once_in_order_within_the_limit(sketched: list[Sketch]) -> None:
     deliveries = deliveries_of(sketched)
-    packed = packed_of(deliveries)
-    places = [index for parcel in all_parcels(packed.lanes) for index in parcel.indexes]
-    assert sorted([*places, *packed.too_large]) == list(range(len(deliveries)))
-    for lane in packed.lanes:
+    lanes = packed_of(deliveries)
+    places = [index for parcel in all_parcels(lanes) for index in parcel.indexes]
+    assert sorted([*places, *too_large_of(lanes)]) == list(range(len(deliveries)))
+    for lane in lanes:
         indexes = [index for parcel in lane.parcels for index in parcel.indexes]
         assert indexes == sorted(indexes)
         assert all(deliveries[index].topic == lane.topic for index in indexes)
@@ -96,9 +103,22 @@ def test_every_delivery_is_packed_once_in_order_within_the_limit(sketched: list[
 
 
 @given(sketches)
+def test_the_short_way_packs_what_adding_one_by_one_would(sketched: list[Sketch]) -> None:
+    deliveries = deliveries_of(sketched)
+    for lane in lanes_for(deliveries, SHAPES, Counter(), None, 1_700_000_000_000):
+        slow = Lane(lane.topic, lane.partition, LIMIT, None)
+        for index in lane.held:
+            each = deliveries[index]
+            slow.add(index, 1_700_000_000_000, each.key, each.value, each.headers)
+        lane.pack()
+        assert [parcel.indexes for parcel in lane.parcels] == [parcel.indexes for parcel in slow.parcels]
+        assert [p.batch.written() for p in lane.parcels] == [p.batch.written() for p in slow.parcels]
+
+
+@given(sketches)
 def test_only_what_does_not_fit_alone_is_too_large(sketched: list[Sketch]) -> None:
     deliveries = deliveries_of(sketched)
-    too_large = packed_of(deliveries).too_large
+    too_large = too_large_of(packed_of(deliveries))
     for index, delivery in enumerate(deliveries):
         content = len(delivery.value) + len(delivery.key or b"") + sum(len(n) + len(v) for n, v in HEADERS)
         assert index in too_large or content <= LIMIT
@@ -108,7 +128,7 @@ def test_only_what_does_not_fit_alone_is_too_large(sketched: list[Sketch]) -> No
 @given(sketches)
 def test_a_key_is_on_one_partition(sketched: list[Sketch]) -> None:
     deliveries = deliveries_of(sketched)
-    for lane in packed_of(deliveries).lanes:
+    for lane in packed_of(deliveries):
         for index in (index for parcel in lane.parcels for index in parcel.indexes):
             key = deliveries[index].key
             assert key is None or lane.partition == partition_of(key, SHAPES[lane.topic].partitions)
@@ -117,17 +137,17 @@ def test_a_key_is_on_one_partition(sketched: list[Sketch]) -> None:
 @given(sketches)
 def test_there_is_one_receipt_for_each_delivery_and_what_was_not_sent_is_failed(sketched: list[Sketch]) -> None:
     deliveries = deliveries_of(sketched)
-    packed = packed_of(deliveries)
-    receipts = receipts_of(deliveries, packed)
+    lanes = packed_of(deliveries)
+    receipts = receipts_of(deliveries, lanes)
     assert [receipt.mark for receipt in receipts] == [delivery.mark for delivery in deliveries]
     assert [receipt.topic for receipt in receipts] == [delivery.topic for delivery in deliveries]
     assert all(receipt.outcome is Outcome.FAILED for receipt in receipts)
-    assert {at for at, receipt in enumerate(receipts) if receipt.code == "too_large"} == set(packed.too_large)
+    assert {at for at, receipt in enumerate(receipts) if receipt.code == "too_large"} == too_large_of(lanes)
 
 
 def test_records_without_a_key_go_where_the_turn_says() -> None:
     deliveries = deliveries_of([("rpa.a", None, 5), ("rpa.a", b"one", 5), ("rpa.a", None, 5)])
     for turn in range(7):
-        packed = pack(deliveries, SHAPES, Counter({"rpa.a": turn}), None, 0)
-        of_turn = {lane.partition for lane in packed.lanes for parcel in lane.parcels if 0 in parcel.indexes}
+        lanes = lanes_for(deliveries, SHAPES, Counter({"rpa.a": turn}), None, 0)
+        of_turn = {lane.partition for lane in lanes if 0 in lane.held}
         assert of_turn == {turn % 3}
