@@ -88,12 +88,11 @@ def _holds(batch: Batch, sequence_id: SequenceId) -> bool:
 
 def bookmark_after(batch: Batch, before: Bookmark | None) -> Bookmark:
     """Where a trigger stands once a batch is settled; an empty page says it too, by its own id (D7)."""
-    decoded = [result for result in batch.results if not isinstance(result, Undecodable)]
-    if not decoded:
+    last = next((result for result in reversed(batch.results) if not isinstance(result, Undecodable)), None)
+    if last is None:
         return Bookmark(
             batch_id=batch.sequence_id,
             last=before.last if before else NONE_SEEN,
             last_at=before.last_at if before else None,
         )
-    last = decoded[-1]
     return Bookmark(batch_id=batch.sequence_id, last=last.sequence_id, last_at=parse_instant(created_at(last)))

@@ -52,6 +52,8 @@ class RedisLedger:
         found = await self._run(MARKED, trigger, _joined(marks))
         if not isinstance(found, bytes) or len(found) != len(marks):
             raise Retry("Redis did not answer for every mark it was asked for", code=ERROR)
+        if IS_MARKED not in found:
+            return frozenset()
         return frozenset(mark for mark, answer in zip(marks, found, strict=True) if answer == IS_MARKED)
 
     async def mark(self, trigger: TriggerRef, marks: Sequence[MarkKey]) -> None:
@@ -121,7 +123,6 @@ class RedisLedger:
 
 def _joined(marks: Sequence[MarkKey]) -> bytes:
     """Marks of another length would shift all behind them into other marks."""
-    joined = b"".join(marks)
-    if len(joined) != MARK_KEY_BYTES * len(marks) or any(len(mark) != MARK_KEY_BYTES for mark in marks):
+    if set(map(len, marks)) - {MARK_KEY_BYTES}:
         raise ValueError(f"a mark has {MARK_KEY_BYTES} bytes")
-    return joined
+    return b"".join(marks)

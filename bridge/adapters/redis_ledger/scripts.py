@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 
 from bridge.domain.model import TriggerRef
@@ -29,13 +30,13 @@ GRACE_MS_MAX = 600_000
 """For how long after its due time a set waits for UNLINK. Every trigger under load marks within ten minutes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Script:
     """A script and the name the server keeps it under."""
 
     text: str
 
-    @property
+    @cached_property
     def sha(self) -> str:
         """What EVALSHA takes."""
         return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
