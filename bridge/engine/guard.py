@@ -87,17 +87,18 @@ class Cut:
         self._is_off = False
 
     def off(self) -> None:
-        """Now, or at its first wait where it has not begun; one that has ended is left alone."""
+        """Now, or before it begins; one that has ended is left alone."""
         if self._task is not None and not self._is_off:
             self._task.cancel()
         self._is_off = True
 
     async def __aenter__(self) -> None:
+        if self._is_off:
+            # Cancelled here, what ends without a wait would leave the cancellation to the task's next one.
+            raise _leaving()
         task = self._task = asyncio.current_task()
         if task is not None:
             self._cancelled_before = task.cancelling()
-            if self._is_off:
-                task.cancel()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
@@ -106,7 +107,11 @@ class Cut:
         # Whoever else cancelled the task wants its end, and not that of this wait alone.
         is_ours = self._is_off and task is not None and task.uncancel() <= self._cancelled_before
         if is_ours and kind is asyncio.CancelledError:
-            raise Leaving("the worker is to stop", code="leaving") from None
+            raise _leaving() from None
+
+
+def _leaving() -> Leaving:
+    return Leaving("the worker is to stop", code="leaving")
 
 
 def guarded(neighbours: Neighbours, guard: Guard) -> Neighbours:

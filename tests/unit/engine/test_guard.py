@@ -44,6 +44,15 @@ async def test_who_has_left_already_does_not_begin_to_wait_until_it_is_back() ->
         await asyncio.sleep(0)
 
 
+async def test_what_would_have_ended_without_a_wait_leaves_no_cancellation_behind() -> None:
+    guard = a_guard()
+    guard.leave()
+    with pytest.raises(Leaving):
+        async with guard.unless_leaving():
+            pytest.fail("it has begun")
+    await asyncio.sleep(0)
+
+
 async def test_a_cancellation_from_outside_stays_one_with_leaving_or_without() -> None:
     guard = a_guard()
     task = await begun(guard.unless_leaving())
