@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from hashlib import blake2b
-from typing import NewType
+from typing import Final, NewType
 
 from bridge.domain.model import Generation, SequenceId
 
@@ -80,6 +80,10 @@ class Outcome(Enum):
     ACKED = "acked"
     FAILED = "failed"
     UNKNOWN = "unknown"
+
+
+ACKED: Final = Outcome.ACKED
+"""For what asks every record: looking a member up at its enum takes longer than the comparison."""
 
 
 @dataclass(slots=True)

@@ -6,12 +6,9 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from bridge.domain.decide import TOO_LARGE
-from bridge.domain.delivery import Delivery, MarkKey, Outcome, Receipt
+from bridge.domain.delivery import ACKED, Delivery, MarkKey, Outcome, Receipt
 from bridge.domain.model import Batch, SequenceId
 from bridge.domain.standing import Bookmark
-
-_ACKED = Outcome.ACKED
-"""Looked up once: an enum takes longer over that than the rest of the comparison, and there is one for every record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +37,9 @@ def settle(
     I1: one delivery that is neither acked nor done before holds the whole batch.
     I2: what was not acked is not marked.
     """
-    acked = {receipt.mark for receipt in receipts if receipt.outcome is _ACKED}
+    acked = {receipt.mark for receipt in receipts if receipt.outcome is ACKED}
     missing = [delivery for delivery in deliveries if delivery.mark not in acked and delivery.mark not in done_before]
-    not_acked = [receipt for receipt in receipts if receipt.outcome is not _ACKED]
+    not_acked = [receipt for receipt in receipts if receipt.outcome is not ACKED]
     if not missing and not not_acked:
         return Settled(sequence_id=batch.sequence_id, marks=tuple(receipt.mark for receipt in receipts))
     unknown = sum(receipt.outcome is Outcome.UNKNOWN for receipt in not_acked)
@@ -71,7 +68,7 @@ def acked_prefixes(receipts: Sequence[Receipt]) -> Iterable[MarkKey]:
         place = (receipt.topic, receipt.partition)
         if is_refused_for_size(receipt):
             continue
-        if receipt.outcome is not Outcome.ACKED:
+        if receipt.outcome is not ACKED:
             broken.add(place)
         elif place not in broken:
             yield receipt.mark

@@ -16,7 +16,7 @@ from opentelemetry.metrics import Meter
 from opentelemetry.trace import SpanKind, Tracer, get_current_span
 
 from bridge.domain.decide import Decision
-from bridge.domain.delivery import Delivery, Outcome, Receipt
+from bridge.domain.delivery import ACKED, Delivery, Receipt
 from bridge.domain.errors import Blocked, BridgeError, StopTrigger
 from bridge.domain.model import Batch, TriggerName
 from bridge.domain.standing import Reset
@@ -28,9 +28,6 @@ from bridge.signals.probabilities import Probabilities
 from bridge.signals.spanning import Cycle, Spanning, Step, step_span
 
 __all__ = ["Logger", "Signals", "Tracing", "traceparent"]
-
-_ACKED = Outcome.ACKED
-"""Looked up once: an enum takes longer over that than a comparison, and there is one for every record."""
 
 
 class Signals:
@@ -91,7 +88,7 @@ class Signals:
     def published(self, trigger: TriggerName, deliveries: Sequence[Delivery], receipts: Sequence[Receipt]) -> None:
         """Receipts have come: count the acked ones."""
         answered = zip(deliveries, receipts, strict=True)
-        acked = [delivery for delivery, receipt in answered if receipt.outcome is _ACKED]
+        acked = [delivery for delivery, receipt in answered if receipt.outcome is ACKED]
         dead = Counter(delivery.dead_letter_reason for delivery in acked if delivery.dead_letter_reason)
         for reason, records in dead.items():
             self._count.dead.add(records, {"trigger": trigger, "reason": reason})

@@ -22,7 +22,7 @@ from opentelemetry.trace import (
     get_current_span,
 )
 
-from bridge.domain.delivery import Delivery, MarkKey, Outcome, Receipt, traced
+from bridge.domain.delivery import ACKED, Delivery, MarkKey, Receipt, traced
 from bridge.domain.errors import BridgeError
 
 SYSTEM = "messaging.system"
@@ -64,7 +64,7 @@ class Sending:
     def answered(self, receipts: Sequence[Receipt]) -> None:
         """A topic's span has failed where one of its records is not acked."""
         for receipt in receipts:
-            if receipt.outcome is not Outcome.ACKED and (span := self.spans.get(receipt.topic)):
+            if receipt.outcome is not ACKED and (span := self.spans.get(receipt.topic)):
                 fail(span, receipt.code or receipt.outcome.value)
 
 

@@ -26,15 +26,19 @@ ROUNDS = 5
 BATCHES = 40
 
 
+def environ_of(tree: Path) -> dict[str, str]:
+    """What has a process import from that tree. Without the safe path the current directory would come first."""
+    return {"PYTHONPATH": str(tree.resolve()), "PYTHONSAFEPATH": "1"}
+
+
 def measured(trees: Sequence[Path], rounds: int, delivery: str) -> list[list[float]]:
     """CPU microseconds of a result, by tree and round."""
     field = [
-        # Without the safe path the current directory, and the tree in it, would come first for all of them.
         Contestant(
             name=f"tree {place}",
             delivery=delivery,
             batches=BATCHES,
-            environ={"PYTHONPATH": str(tree.resolve()), "PYTHONSAFEPATH": "1"},
+            environ=environ_of(tree),
         )
         for place, tree in enumerate(trees)
     ]

@@ -38,6 +38,7 @@ from bridge.domain.decide import decide
 from bridge.domain.delivery import Delivery, Outcome, Receipt
 from bridge.domain.model import Generation, TriggerName
 from bridge.domain.position import position_after
+from tests.bench import pair  # by name: an older tree, which its own process imports, may lack what is in it
 from tests.bench.carry.job import PARTITIONS
 from tests.bench.carry.platform import Stage
 from tests.bench.carry.results import BATCH_SIZE, ROUTED, results
@@ -108,8 +109,7 @@ def _given_up(reason: str) -> None:
 
 @contextmanager
 def _served(place: int, tree: Path, arguments: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
-    # Without the safe path the current directory, and the tree in it, would come first for all of them.
-    environ = {**os.environ, "PYTHONPATH": str(tree.resolve()), "PYTHONSAFEPATH": "1"}
+    environ = {**os.environ, **pair.environ_of(tree)}
     command = [sys.executable, str(Path(__file__).resolve()), f"tree-{place}", "--serve", *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
         try:
