@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import blake2b
 from typing import Final, NewType
@@ -66,12 +67,40 @@ class Delivery:
 TRACEPARENT = "traceparent"
 
 
-def traced(delivery: Delivery, traceparent: str) -> Delivery:
-    """The same record with another trace context; every one has the same length."""
-    headers = tuple(
-        (name, traceparent.encode("ascii") if name == TRACEPARENT else content) for name, content in delivery.headers
-    )
-    return replace(delivery, headers=headers)
+def traced(deliveries: Iterable[tuple[Delivery, str]]) -> list[Delivery]:
+    """The same records with other trace contexts; every one has the same length. What has none gets none."""
+    encoded: dict[str, tuple[str, bytes]] = {}
+    made = []
+    place = 0
+    for delivery, traceparent in deliveries:
+        header = encoded.get(traceparent)
+        if header is None:
+            header = encoded[traceparent] = (TRACEPARENT, traceparent.encode("ascii"))
+        headers = list(delivery.headers)
+        # Nearly always where it was in the record before.
+        if place >= len(headers) or headers[place][0] != TRACEPARENT:
+            place = _place_of(TRACEPARENT, headers)
+        if place < len(headers):
+            headers[place] = header
+        made.append(
+            Delivery(
+                delivery.mark,
+                delivery.topic,
+                delivery.route,
+                delivery.key,
+                delivery.value,
+                tuple(headers),
+                delivery.sequence_id,
+                delivery.uid,
+                delivery.dead_letter_reason,
+            )
+        )
+    return made
+
+
+def _place_of(name: str, headers: Sequence[tuple[str, bytes]]) -> int:
+    """Behind the last one where there is none of that name."""
+    return next((place for place, (named, _) in enumerate(headers) if named == name), len(headers))
 
 
 class Outcome(Enum):

@@ -21,17 +21,17 @@ from bridge.domain.errors import Blocked, BridgeError, StopTrigger
 from bridge.domain.model import Batch, TriggerName
 from bridge.domain.standing import Reset
 from bridge.domain.status import State, Status
-from bridge.signals.instruments import Instruments, register_answers, register_gauges
+from bridge.signals.histograms import Histogram
+from bridge.signals.instruments import Instruments, register_gauges
 from bridge.signals.logger import Logger
 from bridge.signals.messaging import Sending, Tracing, sending, traceparent
-from bridge.signals.probabilities import Probabilities
 from bridge.signals.spanning import Cycle, Spanning, Step, step_span
 
 __all__ = ["Logger", "Signals", "Tracing", "traceparent"]
 
 
 class Signals:
-    """Made once, in the wiring. `probabilities` is read by what exports metrics."""
+    """Made once, in the wiring."""
 
     def __init__(self, meter: Meter, tracer: Tracer, log: Logger, tracing: Tracing | None = None) -> None:
         self._meter = meter
@@ -39,9 +39,11 @@ class Signals:
         self._log = log
         self._tracing = tracing or Tracing()
         self._count = Instruments(meter)
-        self._answers: Counter[tuple[str, str]] = Counter()
-        register_answers(meter, self._answers)
-        self.probabilities = Probabilities()
+
+    @property
+    def histograms(self) -> Sequence[Histogram]:
+        """To be exported with what the meter has."""
+        return self._count.histograms
 
     def watch(self, statuses: Callable[[], Iterable[Status]], now: Callable[[], datetime]) -> None:
         """Register the gauges, which are read from the workers' statuses when somebody scrapes."""
@@ -53,7 +55,7 @@ class Signals:
 
     def step(self, trigger: TriggerName, step: str) -> Step:
         """The span and the seconds of one step of a pass."""
-        return Step(step_span(self._tracer, step), self._count.seconds, {"trigger": trigger, "step": step})
+        return Step(self._tracer, step, self._count.seconds.of(trigger, step))
 
     @contextmanager
     def resetting(self, trigger: TriggerName, reset_id: str) -> Iterator[None]:
@@ -68,9 +70,9 @@ class Signals:
 
     def fetched(self, trigger: TriggerName, batch: Batch) -> None:
         """A batch has come. Empty polls are counted by size and not logged."""
-        self._count.sizes.record(len(batch.results), {"trigger": trigger})
+        self._count.sizes.of(trigger).add(len(batch.results), get_current_span())
         if batch.results:
-            self._count.fetched.add(len(batch.results), {"trigger": trigger})
+            self._count.fetched.add(len(batch.results), trigger)
 
     @contextmanager
     def publishing(self, trigger: TriggerName, deliveries: Sequence[Delivery]) -> Iterator[Sending]:
@@ -78,34 +80,38 @@ class Signals:
         if not deliveries:
             yield Sending(deliveries)
             return
-        self._count.in_flight.add(len(deliveries), {"trigger": trigger})
+        self._count.in_flight.add(len(deliveries), trigger)
         try:
             with self.step(trigger, "publish"), sending(self._tracer, deliveries, self._tracing) as handed:
                 yield handed
         finally:
-            self._count.in_flight.add(-len(deliveries), {"trigger": trigger})
+            self._count.in_flight.add(-len(deliveries), trigger)
 
     def published(self, trigger: TriggerName, deliveries: Sequence[Delivery], receipts: Sequence[Receipt]) -> None:
         """Receipts have come: count the acked ones."""
-        answered = zip(deliveries, receipts, strict=True)
-        acked = [delivery for delivery, receipt in answered if receipt.outcome is ACKED]
-        dead = Counter(delivery.dead_letter_reason for delivery in acked if delivery.dead_letter_reason)
-        for reason, records in dead.items():
+        acked = deliveries
+        if [receipt for receipt in receipts if receipt.outcome is not ACKED]:
+            answered = zip(deliveries, receipts, strict=True)
+            acked = [delivery for delivery, receipt in answered if receipt.outcome is ACKED]
+        dead = [delivery.dead_letter_reason for delivery in acked if delivery.dead_letter_reason]
+        for reason, records in Counter(dead).items():
             self._count.dead.add(records, {"trigger": trigger, "reason": reason})
-        by_way = Counter((delivery.route, delivery.topic) for delivery in acked)
-        for (route, topic), records in by_way.items():
-            self._count.published.add(records, {"trigger": trigger, "route": route, "topic": topic})
+        # In one pass a route has one topic: counting pairs of both takes twice as long.
+        routes = [delivery.route for delivery in acked]
+        for route, records in Counter(routes).items():
+            self._count.published.add(records, trigger, route, acked[routes.index(route)].topic)
 
     def advanced(
         self, trigger: TriggerName, batch: Batch, decision: Decision, sent: int, seconds: float, generation: int
     ) -> None:
         """The position has moved: the one wide line of a batch."""
         skipped = len(decision.deliveries) - sent
-        self._count.skipped.add(skipped, {"trigger": trigger})
-        self._count.unmatched.add(decision.unmatched, {"trigger": trigger})
+        self._count.skipped.add(skipped, trigger)
+        self._count.unmatched.add(decision.unmatched, trigger)
         for route, results in decision.shadowed.items():
-            self._count.shadowed.add(results, {"trigger": trigger, "route": route})
-        self.probabilities.add(trigger, decision.probabilities)
+            self._count.shadowed.add(results, trigger, route)
+        for route, probabilities in decision.probabilities.items():
+            self._count.probabilities.of(trigger, route).add_all(probabilities)
         self._log.info(
             "batch_advanced",
             trigger=trigger,
@@ -202,7 +208,7 @@ class Signals:
 
     def platform_answered(self, op: str, code: str) -> None:
         """One request to the platform has ended; `code` is the HTTP status or our word for having none."""
-        self._answers[op, code] += 1
+        self._count.answers.add(1, op, code)
         if code.isdecimal():
             get_current_span().set_attribute("http.response.status_code", int(code))
 

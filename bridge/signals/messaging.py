@@ -63,7 +63,7 @@ class Sending:
 
     def answered(self, receipts: Sequence[Receipt]) -> None:
         """A topic's span has failed where one of its records is not acked."""
-        for receipt in receipts:
+        for receipt in receipts if self.spans else ():
             if receipt.outcome is not ACKED and (span := self.spans.get(receipt.topic)):
                 fail(span, receipt.code or receipt.outcome.value)
 
@@ -113,7 +113,7 @@ def _traced(tracer: Tracer, deliveries: Sequence[Delivery], tracing: Tracing) ->
             created[delivery.mark] = traceparent(span)
     spans = {topic: _send(tracer, topic, count, links[topic], tracing) for topic, count in records.items()}
     sent = {topic: traceparent(span) for topic, span in spans.items()}
-    return Sending([traced(one, created.get(one.mark) or sent[one.topic]) for one in deliveries], spans)
+    return Sending(traced((one, created.get(one.mark) or sent[one.topic]) for one in deliveries), spans)
 
 
 def _create(tracer: Tracer, delivery: Delivery) -> Span:

@@ -8,11 +8,11 @@ from time import perf_counter
 from types import TracebackType
 
 from opentelemetry.context import Context, attach, detach
-from opentelemetry.metrics import Histogram
 from opentelemetry.trace import Span, SpanKind, Tracer, get_current_span, set_span_in_context
 
 from bridge.domain.errors import BridgeError
 from bridge.domain.model import TriggerName
+from bridge.signals.histograms import Series
 from bridge.signals.messaging import fail, traceparent
 
 LOCAL_STEPS = frozenset({"decide", "publish", "hold", "begin"})
@@ -57,22 +57,37 @@ class Cycle:
 
 
 class Step:
-    """One step of a pass: its span, and its seconds, however it ends."""
+    """One step of a pass: its span, and its seconds, however it ends.
 
-    __slots__ = ("_attributes", "_began_s", "_seconds", "_span")
+    In a pass that nobody will see it has no span: one costs more than the rest of the step, and would be thrown away.
+    """
 
-    def __init__(self, span: Spanning, seconds: Histogram, attributes: Mapping[str, str]) -> None:
-        self._span = span
+    __slots__ = ("_began_s", "_seconds", "_seen", "_span")
+
+    def __init__(self, tracer: Tracer, step: str, seconds: Series) -> None:
+        self._span = None if is_unseen(get_current_span()) else step_span(tracer, step)
         self._seconds = seconds
-        self._attributes = attributes
+        self._seen: Span | None = None
         self._began_s = perf_counter()
 
     def __enter__(self) -> None:
-        self._span.__enter__()
+        if self._span is not None:
+            self._seen = self._span.__enter__()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._span.__exit__(kind, error, at)
-        self._seconds.record(perf_counter() - self._began_s, self._attributes)
+        self._seconds.add(perf_counter() - self._began_s, self._seen)
+        if self._span is not None:
+            self._span.__exit__(kind, error, at)
+
+
+def is_unseen(span: Span) -> bool:
+    """Whether it is one of ours that is not sampled, or goes nowhere. What another process does not sample may be
+    sampled here.
+    """
+    if span.is_recording():
+        return False
+    context = span.get_span_context()
+    return context.is_valid and not context.is_remote
 
 
 def step_span(tracer: Tracer, step: str) -> Spanning:

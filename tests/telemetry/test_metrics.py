@@ -6,13 +6,14 @@ from hashlib import blake2b
 from pathlib import Path
 
 from bridge.domain.conditions import LabelHolds
-from bridge.domain.model import Generation
+from bridge.domain.delivery import Delivery, MarkKey, Outcome, Receipt
+from bridge.domain.model import Generation, SequenceId
 from bridge.domain.rules import Route
 from bridge.engine.cycle import run_cycle
 from tests.fakes.plans import a_plan
 from tests.fakes.results import raw_result
 from tests.telemetry.listed import LIST, as_text
-from tests.telemetry.office import every_metric, families, series, telemetry
+from tests.telemetry.office import every_metric, families, scraped, series, telemetry
 from tests.unit.engine.world import World
 
 CHANGELOG = Path(__file__).parents[2] / "CHANGELOG.md"
@@ -69,11 +70,19 @@ async def test_ten_thousand_labels_on_the_platform_make_no_more_series_than_one(
 
 async def test_a_thousand_triggers_keep_their_series_apart() -> None:
     """The SDK folds what is over its limit into one nameless series, which would hide every trigger behind it."""
+    routes = ("urgent", "trades", "rare")
+    sent = [
+        Delivery(MarkKey(bytes(16)), f"rpa.{route}", route, None, b"", (), SequenceId("s"), "uid") for route in routes
+    ]
+    receipts = [Receipt(one.mark, Outcome.ACKED, one.topic, 0, 0) for one in sent]
     with telemetry() as told:
         for number in range(1_000):
             plan = a_plan(name=f"trigger-{number}")
             for step in ("fetch", "decide", "skip"):
                 with told.signals.step(plan.name, step):
                     pass
-        text = families()
-        assert text["bridge_batch_seconds"][2] == {"trigger", "step"}
+            told.signals.published(plan.name, sent, receipts)
+        text = scraped()
+    for number in (0, 999):
+        assert f'bridge_batch_seconds_count{{step="skip",trigger="trigger-{number}"}} 1' in text
+    assert text.count("\nbridge_records_published_total{") == len(routes) * 1_000

@@ -64,7 +64,7 @@ def set_up(deployment: str, brokers: str = "", env: Mapping[str, str] = os.envir
         server_address=host_of(brokers),
     )
     signals = Signals(meter, traces.tracer, logger, tracing)
-    joined.read = signals.probabilities.snapshot
+    joined.histograms = signals.histograms
     return Telemetry(signals, dropped, traces, meters)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from time import time_ns
 from typing import Any
@@ -11,10 +11,11 @@ from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics import (
     AlwaysOffExemplarFilter,
     Counter,
-    Histogram,
+    Exemplar,
     MeterProvider,
+    ObservableCounter,
     ObservableGauge,
-    UpDownCounter,
+    ObservableUpDownCounter,
 )
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
@@ -32,50 +33,68 @@ from typing_extensions import override
 
 from bridge.app.telemetry.traces import otlp_exporter, protocol
 from bridge.domain.errors import Fatal
-from bridge.signals.probabilities import BOUNDS, HELP, NAME, Counted
+from bridge.signals.histograms import Counted
+from bridge.signals.histograms import Histogram as OurHistogram
 
 SERIES_MAX = 200_000
 """Of one metric. The SDK's own default of 2,000 folds the states of more than 200 triggers into one nameless series."""
 
+KINDS = (Counter, ObservableCounter, ObservableUpDownCounter, ObservableGauge)
+"""Of instruments that there are."""
+
 
 class Joined:
-    """Adds what is counted outside of the SDK to what it collects (see signals.probabilities)."""
+    """Adds what is counted outside of the SDK to what it collects (see signals.histograms)."""
 
     def __init__(self) -> None:
-        self.read: Callable[[], Sequence[Counted]] = tuple
+        self.histograms: Sequence[OurHistogram] = ()
         self._began_ns = time_ns()
 
-    def to(self, data: MetricsData) -> MetricsData:
-        """The same data and one metric more; unchanged while nothing was counted."""
-        points = [self._point(counted, time_ns()) for counted in self.read()]
-        if not points:
+    def to(self, data: MetricsData, exemplars_since_ns: int | None = None) -> MetricsData:
+        """The same data and ours, with what exemplars are not older than that; unchanged while nothing was counted."""
+        now_ns = time_ns()
+        since_ns = now_ns if exemplars_since_ns is None else exemplars_since_ns
+        metrics = [
+            self._metric(histogram, counted, now_ns, since_ns)
+            for histogram in self.histograms
+            if (counted := histogram.snapshot())
+        ]
+        if not metrics:
             return data
-        cumulative = HistogramData(data_points=points, aggregation_temporality=AggregationTemporality.CUMULATIVE)
-        metric = Metric(name=NAME, description=HELP, unit="", data=cumulative)
         first, *others = data.resource_metrics
         scope, *scopes = first.scope_metrics
-        joined = replace(scope, metrics=[*scope.metrics, metric])
+        joined = replace(scope, metrics=[*scope.metrics, *metrics])
         return replace(data, resource_metrics=[replace(first, scope_metrics=[joined, *scopes]), *others])
 
-    def _point(self, counted: Counted, now_ns: int) -> HistogramDataPoint:
-        return HistogramDataPoint(
-            attributes={"trigger": counted.trigger, "route": counted.route},
-            start_time_unix_nano=self._began_ns,
-            time_unix_nano=now_ns,
-            count=sum(counted.buckets),
-            sum=counted.sum,
-            bucket_counts=counted.buckets,
-            explicit_bounds=BOUNDS,
-            min=0.0,
-            max=1.0,
-        )
+    def _metric(self, histogram: OurHistogram, counted: Sequence[Counted], now_ns: int, since_ns: int) -> Metric:
+        points = [
+            HistogramDataPoint(
+                attributes=dict(one.labels),
+                start_time_unix_nano=self._began_ns,
+                time_unix_nano=now_ns,
+                count=sum(one.buckets),
+                sum=one.sum,
+                bucket_counts=one.buckets,
+                explicit_bounds=histogram.bounds,
+                min=one.min,
+                max=one.max,
+                exemplars=[
+                    Exemplar({}, each.value, each.time_ns, each.span_id, each.trace_id)
+                    for each in one.exemplars
+                    if each.time_ns >= since_ns
+                ],
+            )
+            for one in counted
+        ]
+        cumulative = HistogramData(data_points=points, aggregation_temporality=AggregationTemporality.CUMULATIVE)
+        return Metric(name=histogram.name, description=histogram.description, unit=histogram.unit, data=cumulative)
 
 
 class JoinedPrometheusReader(PrometheusMetricReader):
-    """For `/metrics`."""
+    """For `/metrics`, which has no exemplars."""
 
     def __init__(self, joined: Joined) -> None:
-        limits: dict[Any, int] = dict.fromkeys((Counter, UpDownCounter, Histogram, ObservableGauge), SERIES_MAX)
+        limits: dict[Any, int] = dict.fromkeys(KINDS, SERIES_MAX)
         super().__init__(scope_info_enabled=False, cardinality_limits=limits)
         self._joined = joined
 
@@ -91,10 +110,12 @@ class JoinedExporter(MetricExporter):
         super().__init__()
         self._exporter = exporter
         self._joined = joined
+        self._exported_ns = 0
 
     @override
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
-        return self._exporter.export(self._joined.to(metrics_data), timeout_millis, **kwargs)
+        since_ns, self._exported_ns = self._exported_ns, time_ns()
+        return self._exporter.export(self._joined.to(metrics_data, since_ns), timeout_millis, **kwargs)
 
     @override
     def force_flush(self, timeout_millis: float = 10_000) -> bool:

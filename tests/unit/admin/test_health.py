@@ -113,7 +113,7 @@ def measured() -> Iterator[Signals]:
     joined = Joined()
     meters = MeterProvider(metric_readers=[JoinedPrometheusReader(joined)])
     signals = Signals(meters.get_meter("bridge"), NoOpTracerProvider().get_tracer("bridge"), ListLogger())
-    joined.read = signals.probabilities.snapshot
+    joined.histograms = signals.histograms
     yield signals
     meters.shutdown()
 

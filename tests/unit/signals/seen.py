@@ -51,7 +51,8 @@ class Seen:
     def everything(self) -> str:
         """As text, to look for what must not be there."""
         spans = "".join(span.to_json() for span in self.finished)
-        return f"{spans} {self.metrics()} {self.log.lines} {self.signals.probabilities.snapshot()}"
+        histograms = [histogram.snapshot() for histogram in self.signals.histograms]
+        return f"{spans} {self.metrics()} {self.log.lines} {histograms}"
 
 
 def context(span: ReadableSpan) -> SpanContext:

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from opentelemetry.semconv._incubating.attributes import messaging_attributes as convention
 from opentelemetry.semconv.attributes import error_attributes, server_attributes
-from opentelemetry.trace import SpanKind, StatusCode, TraceFlags
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags, use_span
 
+from bridge.app.telemetry import trace_headers
 from bridge.domain.delivery import Outcome
 from bridge.domain.errors import Retry
 from bridge.domain.model import Generation
@@ -159,6 +160,24 @@ def test_the_names_of_attributes_are_those_of_the_conventions() -> None:
     types = {one.value for one in convention.MessagingOperationTypeValues}
     assert {"create", "send"} <= types
     assert convention.MessagingSystemValues.KAFKA.value == "kafka"
+
+
+async def test_a_pass_that_is_not_sampled_makes_no_span_of_its_steps() -> None:
+    """They would be thrown away; the platform's request carries the pass's own context, as not sampled."""
+    seen = Seen(ALWAYS_OFF)
+    with seen.signals.cycle(a_plan().name) as traceparent, seen.signals.step(a_plan().name, "fetch"):
+        carried = trace_headers()["traceparent"]
+    assert carried == traceparent
+    assert not int(carried.rpartition("-")[2], 16) & TraceFlags.SAMPLED
+
+
+async def test_what_another_process_does_not_sample_may_be_sampled_here() -> None:
+    """The sampler decides, by the standard variables; a parent that is not ours settles nothing before it is asked."""
+    seen = Seen(ALWAYS_ON)
+    theirs = SpanContext(trace_id=1, span_id=2, is_remote=True, trace_flags=TraceFlags(0))
+    with use_span(NonRecordingSpan(theirs)), seen.signals.step(a_plan().name, "fetch"):
+        pass
+    assert parent_id(seen.one("fetch")) == 2
 
 
 async def test_without_sampling_records_carry_the_context_of_their_pass_and_no_span_is_made() -> None:
