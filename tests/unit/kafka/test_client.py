@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -13,7 +14,11 @@ from aiokafka.conn import CloseReason
 
 from bridge.adapters.kafka.client import LINGER_NOT, Client
 from bridge.adapters.kafka.connection import client_options
+from bridge.adapters.kafka.produce import PIECE_BYTES
 from bridge.adapters.kafka.settings import KafkaSettings
+
+PIECES = 200
+"""With these far more than a kernel takes of one connection."""
 
 
 @dataclass
@@ -47,6 +52,15 @@ async def pair() -> AsyncIterator[list[Connection]]:
         yield made
         for each in made:
             each.peer.close()
+            each._writer.transport.abort()
+            await asyncio.sleep(0)
+
+
+def cut(*connections: Connection) -> None:
+    """A client that has these is cut off."""
+    client = Client(**client_options(KafkaSettings(bootstrap_servers="127.0.0.1:9")))
+    client._conns = {(node, ConnectionGroup.DEFAULT): each for node, each in enumerate(connections)}
+    client.cut()
 
 
 async def test_a_connection_lost_in_the_same_moment_does_not_keep_the_others_from_being_cut(
@@ -54,12 +68,35 @@ async def test_a_connection_lost_in_the_same_moment_does_not_keep_the_others_fro
 ) -> None:
     """I9: the transport has closed its socket, and aiokafka has not heard of it yet."""
     lost, whole = pair
-    client = Client(**client_options(KafkaSettings(bootstrap_servers="127.0.0.1:9")))
-    client._conns = {(node, ConnectionGroup.DEFAULT): each for node, each in enumerate(pair)}
     lost.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
     lost.peer.close()
     while lost.reader.exception() is None:
         await asyncio.sleep(0)
-    client.cut()
+    cut(*pair)
     assert whole.is_aborted
     assert [each.closed_for for each in pair] == [[CloseReason.SHUTDOWN]] * 2
+
+
+async def test_what_still_waits_for_the_kernel_at_a_cut_never_leaves(pair: list[Connection]) -> None:
+    """I9: not even where the broker makes room for it in the same moment, as one does that stood still."""
+    connection = pair[0]
+    for _ in range(PIECES):
+        connection._writer.write(b"r" * PIECE_BYTES)
+    waiting = connection._writer.transport.get_write_buffer_size()
+    assert waiting > 0
+    taken = drained(connection.peer, PIECES * PIECE_BYTES - waiting)
+    cut(connection)
+    for _ in range(5):
+        await asyncio.sleep(0)
+        taken += drained(connection.peer, waiting, wait_s=0)
+    assert taken == PIECES * PIECE_BYTES - waiting
+
+
+def drained(peer: socket.socket, bytes_max: int, wait_s: float = 5) -> int:
+    """So many bytes are read, or as many as come."""
+    peer.settimeout(wait_s)
+    taken = 0
+    with suppress(OSError):
+        while taken < bytes_max and (got := len(peer.recv(bytes_max - taken))):
+            taken += got
+    return taken
