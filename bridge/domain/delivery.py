@@ -58,30 +58,32 @@ class Delivery:
     route: str
     key: bytes | None = field(repr=False)
     value: bytes = field(repr=False)
-    headers: Headers = field(repr=False)
+    shared_headers: Headers = field(repr=False)
+    own_headers: Headers = field(repr=False)
     sequence_id: SequenceId
     uid: str
     dead_letter_reason: str | None = None
+
+    @property
+    def headers(self) -> Headers:
+        """All of them. The shared ones are one object for all records of a route, to be spelled once."""
+        return self.shared_headers + self.own_headers
 
 
 TRACEPARENT = "traceparent"
 
 
-def traced(deliveries: Iterable[tuple[Delivery, str]]) -> list[Delivery]:
-    """The same records with other trace contexts; every one has the same length. What has none gets none."""
-    encoded: dict[str, tuple[str, bytes]] = {}
-    made = []
-    place = 0
-    for delivery, traceparent in deliveries:
-        header = encoded.get(traceparent)
-        if header is None:
-            header = encoded[traceparent] = (TRACEPARENT, traceparent.encode("ascii"))
-        headers = list(delivery.headers)
-        # Nearly always where it was in the record before.
-        if place >= len(headers) or headers[place][0] != TRACEPARENT:
-            place = _place_of(TRACEPARENT, headers)
-        if place < len(headers):
-            headers[place] = header
+def traced(deliveries: Sequence[Delivery], traceparents: Iterable[str]) -> list[Delivery]:
+    """The same records with other trace contexts; every one has the same length. What records share, they share still.
+
+    The trace context is one of the shared headers, as long as it is that of the whole pass.
+    """
+    made, shared_with = [], dict[tuple[int, str], Headers]()
+    for delivery, traceparent in zip(deliveries, traceparents, strict=True):
+        which = id(delivery.shared_headers), traceparent
+        shared = shared_with.get(which)
+        if shared is None:
+            shared = shared_with[which] = _with_trace(delivery.shared_headers, traceparent)
         made.append(
             Delivery(
                 delivery.mark,
@@ -89,7 +91,8 @@ def traced(deliveries: Iterable[tuple[Delivery, str]]) -> list[Delivery]:
                 delivery.route,
                 delivery.key,
                 delivery.value,
-                tuple(headers),
+                shared,
+                delivery.own_headers,
                 delivery.sequence_id,
                 delivery.uid,
                 delivery.dead_letter_reason,
@@ -98,9 +101,8 @@ def traced(deliveries: Iterable[tuple[Delivery, str]]) -> list[Delivery]:
     return made
 
 
-def _place_of(name: str, headers: Sequence[tuple[str, bytes]]) -> int:
-    """Behind the last one where there is none of that name."""
-    return next((place for place, (named, _) in enumerate(headers) if named == name), len(headers))
+def _with_trace(headers: Headers, traceparent: str) -> Headers:
+    return tuple((name, traceparent.encode("ascii") if name == TRACEPARENT else text) for name, text in headers)
 
 
 class Outcome(Enum):

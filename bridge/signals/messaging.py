@@ -113,7 +113,7 @@ def _traced(tracer: Tracer, deliveries: Sequence[Delivery], tracing: Tracing) ->
             created[delivery.mark] = traceparent(span)
     spans = {topic: _send(tracer, topic, count, links[topic], tracing) for topic, count in records.items()}
     sent = {topic: traceparent(span) for topic, span in spans.items()}
-    return Sending(traced((one, created.get(one.mark) or sent[one.topic]) for one in deliveries), spans)
+    return Sending(traced(deliveries, (created.get(one.mark) or sent[one.topic] for one in deliveries)), spans)
 
 
 def _create(tracer: Tracer, delivery: Delivery) -> Span:

@@ -8,7 +8,7 @@ import random
 import socket
 import struct
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
@@ -18,9 +18,9 @@ from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.produce import ProduceRequest
 from typing_extensions import override
 
+from bridge.adapters.kafka.batch import CODECS
 from bridge.adapters.kafka.connection import client_options
 from bridge.adapters.kafka.failures import FOREIGN, failure_of, failure_of_code, translated
-from bridge.adapters.kafka.parcel import CODECS
 from bridge.adapters.kafka.produce import LeanConnection, LeanProduceRequest
 from bridge.adapters.kafka.settings import KafkaSettings
 from bridge.domain.errors import Fatal
@@ -239,7 +239,9 @@ def _abort(connection: Any) -> None:
     if writer is not None:
         sock = writer.get_extra_info("socket")
         if sock is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+            # Where the peer has just closed it there is no socket any more, and nothing to discard.
+            with suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
         writer.transport.abort()
     connection.close(reason=CloseReason.SHUTDOWN)
 
