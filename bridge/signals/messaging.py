@@ -39,7 +39,7 @@ ROUTE = "bridge.route"
 
 RECORDS_MAX = 32
 """A span made, linked to and encoded costs more than all else that is done for a record: with one for each, tracing a
-tenth of the passes took 32 % more CPU (tests/bench/telemetry_bench.py)."""
+tenth of the passes takes 51 to 55 % more CPU (tests/bench/telemetry_bench.py)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -41,12 +42,13 @@ class Got:
 
 @dataclass(slots=True)
 class Collector:
-    """What came, in the order it came."""
+    """What came, in the order it came. `exemplars` are ids of traces, by the histogram."""
 
     endpoint: str
     spans: list[Got] = field(default_factory=list)
     resources: list[dict[str, str]] = field(default_factory=list)
     metrics: set[str] = field(default_factory=set)
+    exemplars: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     raw: list[bytes] = field(default_factory=list)
 
     def take_traces(self, request: ExportTraceServiceRequest) -> None:
@@ -57,7 +59,10 @@ class Collector:
 
     def take_metrics(self, request: ExportMetricsServiceRequest) -> None:
         for group in request.resource_metrics:
-            self.metrics |= {metric.name for scope in group.scope_metrics for metric in scope.metrics}
+            for metric in (metric for scope in group.scope_metrics for metric in scope.metrics):
+                self.metrics.add(metric.name)
+                for point in metric.histogram.data_points:
+                    self.exemplars[metric.name] |= {each.trace_id.hex() for each in point.exemplars}
 
     def trace(self, trace_id: str) -> list[Got]:
         """Of one trace, by their start."""

@@ -80,7 +80,10 @@ async def test_metrics_leave_by_otlp_too_when_asked(monkeypatch: pytest.MonkeyPa
         with told_to(monkeypatch, env) as told:
             await every_metric(told)
             assert "bridge_label_probability_bucket" in scraped()
-        assert {"bridge_records_published", "bridge_label_probability", "bridge_lag_seconds"} <= collector.metrics
+        counted = {"bridge_records_published", "bridge_label_probability", "bridge_batch_seconds", "bridge_batch_size"}
+        assert counted | {"bridge_lag_seconds", "bridge_in_flight_records"} <= collector.metrics
+        assert collector.exemplars["bridge_batch_seconds"] <= {span.trace_id for span in collector.spans}
+        assert collector.exemplars["bridge_batch_seconds"], "they lead from a figure to its trace"
 
 
 async def test_the_sampler_and_the_name_of_the_service_are_the_operators(monkeypatch: pytest.MonkeyPatch) -> None:
