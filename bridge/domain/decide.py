@@ -17,6 +17,7 @@ from bridge.domain.record import (
     RecordWriter,
     bounded,
     is_surely_small,
+    own_headers,
     record_bytes,
     text,
 )
@@ -105,15 +106,15 @@ class _Table:
 
     def send(self, result: Result, route: str, topic: str, matched: Sequence[MatchedLabel]) -> None:
         comment, sequence_id, bytes_max = result.comment, result.sequence_id, self.plan.record_bytes_max
-        mark, key = self.marks.of(sequence_id, route), self.key_of(comment)
-        value = self.writer.value(result, route, topic, matched)
-        headers = self.writer.headers(mark, route, comment.uid, comment.created_at)
-        too_large = not is_surely_small(key, value, bytes_max) and record_bytes(key, value, headers) > bytes_max
+        mark, key, writer = self.marks.of(sequence_id, route), self.key_of(comment), self.writer.on(route, topic)
+        value = writer.value(result, matched)
+        shared, own = writer.shared_headers, own_headers(mark, comment.uid, comment.created_at)
+        too_large = not is_surely_small(key, value, bytes_max) and record_bytes(key, value, shared + own) > bytes_max
         reason = TOO_LARGE if too_large else self.refused.get(mark)
         if reason:
             self.park(result, reason, route=route, topic=topic)
             return
-        self.deliveries.append(Delivery(mark, topic, route, key, value, headers, sequence_id, comment.uid))
+        self.deliveries.append(Delivery(mark, topic, route, key, value, shared, own, sequence_id, comment.uid))
 
     def park(self, result: Result | Undecodable, reason: str, route: str, topic: str) -> None:
         """Make a dead letter of one delivery that cannot be; it is acked, marked and counted like any other (I8)."""
@@ -124,8 +125,8 @@ class _Table:
         mark = self.marks.of(result.sequence_id, parked_route)
         # One that its own topic would not take goes without the result: the identifiers fit anywhere.
         bytes_max = 0 if mark in self.refused else self.plan.record_bytes_max
-        headers = (
-            *self.writer.headers(mark, DEAD_LETTER_ROUTE, uid, created_at, DEAD_LETTER_TYPE),
+        writer = self.writer.on(DEAD_LETTER_ROUTE, dead_letter.topic, DEAD_LETTER_TYPE)
+        about = (
             ("bridge_error", text(reason)),
             ("bridge_error_message", text(ERROR_MESSAGES.get(reason, reason))),
             *((("bridge_original_topic", text(topic)),) if topic else ()),
@@ -136,8 +137,9 @@ class _Table:
                 topic=dead_letter.topic,
                 route=DEAD_LETTER_ROUTE,
                 key=text(uid) if uid else None,
-                value=self.writer.dead_letter(result, reason, dead_letter.topic, bytes_max),
-                headers=headers,
+                value=writer.dead_letter(result, reason, bytes_max),
+                shared_headers=writer.shared_headers,
+                own_headers=own_headers(mark, uid, created_at) + about,
                 sequence_id=result.sequence_id,
                 uid=uid,
                 dead_letter_reason=reason,

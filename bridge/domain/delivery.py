@@ -57,10 +57,16 @@ class Delivery:
     route: str
     key: bytes | None = field(repr=False)
     value: bytes = field(repr=False)
-    headers: Headers = field(repr=False)
+    shared_headers: Headers = field(repr=False)
+    own_headers: Headers = field(repr=False)
     sequence_id: SequenceId
     uid: str
     dead_letter_reason: str | None = None
+
+    @property
+    def headers(self) -> Headers:
+        """All of them. The shared ones are one object for all records of a route, to be spelled once."""
+        return self.shared_headers + self.own_headers
 
 
 TRACEPARENT = "traceparent"
@@ -71,7 +77,7 @@ def traced(delivery: Delivery, traceparent: str) -> Delivery:
     headers = tuple(
         (name, traceparent.encode("ascii") if name == TRACEPARENT else content) for name, content in delivery.headers
     )
-    return replace(delivery, headers=headers)
+    return replace(delivery, shared_headers=(), own_headers=headers)
 
 
 class Outcome(Enum):

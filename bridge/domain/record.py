@@ -58,55 +58,58 @@ class RecordWriter:
             ("ce_generation", b"%d" % generation),
             *(((TRACEPARENT, text(traceparent)),) if traceparent else ()),
         )
-        self._labels: dict[tuple[Label, float], tuple[bytes, bytes]] = {}
-        self._openings: dict[tuple[str, str], bytes] = {}
-        self._of_routes: dict[tuple[bytes, str], Headers] = {}
+        self._routes: dict[tuple[str, str], RouteWriter] = {}
 
-    def value(self, result: Result, route: str, topic: str, matched: Sequence[MatchedLabel]) -> bytes:
-        """The record of a result on a route."""
-        opening, rest = self._until(route, topic), spliced(result)
+    def on(self, route: str, topic: str, ce_type: bytes = RESULT_TYPE) -> RouteWriter:
+        """The writer of one route to one topic; a route has one type of records."""
+        writer = self._routes.get((route, topic))
+        if writer is None:
+            named = compact({"name": route, "topic": topic})
+            opening = b'%b%b,"matched":[' % (self._opening, named[:-1])
+            headers = (*self._common, ("ce_type", ce_type), ("ce_route", text(route)))
+            writer = self._routes[route, topic] = RouteWriter(opening, headers)
+        return writer
+
+
+class RouteWriter:
+    """Writes the records of one route: `shared_headers` is one and the same object for all of them."""
+
+    def __init__(self, opening: bytes, shared_headers: Headers) -> None:
+        self.shared_headers = shared_headers
+        self._opening = opening
+        self._labels: dict[tuple[Label, float], tuple[bytes, bytes]] = {}
+
+    def value(self, result: Result, matched: Sequence[MatchedLabel]) -> bytes:
+        """The record of a result."""
         if len(matched) == 1:
             # Nearly always, and worth a road of its own: what is joined once is copied once.
             before, probability, after = self._matched(matched[0])
-            return b"".join((opening, before, probability, after, b"]},", rest))
+            return b"".join((self._opening, before, probability, after, b"]},", spliced(result)))
         labels = b",".join(b"".join(self._matched(label)) for label in matched)
-        return b"".join((opening, labels, b"]},", rest))
-
-    def _until(self, route: str, topic: str) -> bytes:
-        """The record as far as the labels that matched."""
-        opening = self._openings.get((route, topic))
-        if opening is None:
-            named = compact({"name": route, "topic": topic})
-            opening = self._openings[route, topic] = b'%b%b,"matched":[' % (self._opening, named[:-1])
-        return opening
+        return b"".join((self._opening, labels, b"]},", spliced(result)))
 
     def _matched(self, matched: MatchedLabel) -> tuple[bytes, bytes, bytes]:
         around = self._labels.get((matched.label, matched.min))
         if around is None:
             before, after = b'{"label":%b,"probability":' % compact(matched.label), b',"min":%b}' % _number(matched.min)
             around = self._labels[matched.label, matched.min] = before, after
-        return around[0], repr(matched.probability).encode(), around[1]
+        return around[0], b"%a" % matched.probability, around[1]
 
-    def headers(self, mark: MarkKey, route: str, uid: str, created_at: str, ce_type: bytes = RESULT_TYPE) -> Headers:
-        """CloudEvents 1.0, Kafka binding, binary mode (D11)."""
-        of_route = self._of_routes.get((ce_type, route))
-        if of_route is None:
-            of_route = self._of_routes[ce_type, route] = (("ce_type", ce_type), ("ce_route", text(route)))
-        subject, identity = ("ce_subject", text(uid)), ("ce_id", hexlify(mark))
-        if not created_at:
-            return (*self._common, identity, *of_route, subject)
-        return (*self._common, identity, *of_route, subject, ("ce_time", text(created_at)))
-
-    def dead_letter(self, result: Result | Undecodable, code: str, topic: str, bytes_max: int) -> bytes:
+    def dead_letter(self, result: Result | Undecodable, code: str, bytes_max: int) -> bytes:
         """What is left of a result that cannot take its road: all of it if unreadable and small, else identifiers."""
         comment = {name: bounded(value) if value else None for name, value in _identifiers(result).items()}
         known: dict[str, object] = {"sequence_id": bounded(result.sequence_id), "comment": comment}
-        opening = self._until(DEAD_LETTER_ROUTE, topic)
-        head = b'%b]},%b,"error":%b' % (opening, compact(known)[1:-1], compact({"code": code}))
+        head = b'%b]},%b,"error":%b' % (self._opening, compact(known)[1:-1], compact({"code": code}))
         whole = _whole(result) if isinstance(result, Undecodable) else b""
         if whole and len(head) + len(whole) < bytes_max - RECORD_OVERHEAD_BYTES:
             return b"%b,%b}" % (head, whole)
         return head + b"}"
+
+
+def own_headers(mark: MarkKey, uid: str, created_at: str) -> Headers:
+    """What no two records share of CloudEvents 1.0, Kafka binding, binary mode (D11); the rest is the route's."""
+    identity, subject = ("ce_id", hexlify(mark)), ("ce_subject", text(uid))
+    return (identity, subject, ("ce_time", text(created_at))) if created_at else (identity, subject)
 
 
 def _whole(result: Undecodable) -> bytes:
@@ -116,10 +119,10 @@ def _whole(result: Undecodable) -> bytes:
     return b'"result_base64":"%b"' % b64encode(result.raw)
 
 
-def spliced(result: Result) -> bytes | memoryview:
+def spliced(result: Result) -> bytes:
     """The result's own object without its opening brace, byte for byte but for keys that are the record's own."""
     if not result.has_reserved_keys:
-        return memoryview(result.raw)[1:]
+        return result.raw[1:]
     whole = result.raw.decode("utf-8", "surrogateescape")
     kept = ",".join(member for key, member in members_of(whole) if key not in RESERVED_KEYS)
     return kept.encode("utf-8", "surrogateescape") + b"}"

@@ -85,6 +85,7 @@ class RuleSet:
         self._checked = tuple((route, _compiled(route.when)) for route in self.routes)
         self._index = RuleIndex([route.when for route in self.routes])
         self._named = frozenset(label for route in self.routes for label in _labels_named(route.when))
+        self._plain = _plain_routes(self.routes)
 
     def matches(self, result: Result) -> Sequence[RouteMatch]:
         """The routes that hold, in their order.
@@ -93,6 +94,23 @@ class RuleSet:
         that stand before it are reported beside it, as what each would have taken had it alone been live; those
         behind it are not, since live they would have got nothing.
         """
+        held = self._held_plainly(result)
+        return self._held(result) if held is None else held
+
+    def _held_plainly(self, result: Result) -> Sequence[RouteMatch] | None:
+        """The short way, of half the time, where every route asks for one label and at most one of them holds."""
+        if self._plain is None:
+            return None
+        held: list[RouteMatch] = []
+        for each in result.labels:
+            for route, leaf, low, high in self._plain.get(each.name, ()):
+                if low <= each.probability <= high:
+                    if held:
+                        return None
+                    held.append(RouteMatch(route, (MatchedLabel(leaf.pattern, each.probability, leaf.min),)))
+        return held
+
+    def _held(self, result: Result) -> Sequence[RouteMatch]:
         shown = _shown(result, self._named)
         candidates = self._index.candidates(shown, result.labels, result.entities, result.comment.user_properties)
         held: list[RouteMatch] = []
@@ -105,6 +123,22 @@ class RuleSet:
             if self.mode is MatchMode.FIRST and not route.shadow:
                 break
         return held
+
+
+_Plain: TypeAlias = Mapping[Label, Sequence[tuple[Route, LabelHolds, float, float]]]
+"""The routes of each label, with the least and the largest probability they take."""
+
+
+def _plain_routes(routes: Sequence[Route]) -> _Plain | None:
+    """None where one of them asks for more than one label named in full."""
+    by_label: dict[Label, list[tuple[Route, LabelHolds, float, float]]] = {}
+    for route in routes:
+        leaf = route.when
+        if not isinstance(leaf, LabelHolds) or not _is_plain(leaf):
+            return None
+        span = leaf.probability_span
+        by_label.setdefault(leaf.pattern, []).append((route, leaf, span.low, span.high))
+    return by_label
 
 
 _Shown: TypeAlias = Mapping[Label, Sequence[Prediction]]
@@ -160,7 +194,7 @@ def _compiled(condition: Condition) -> _Check:
 
 
 def _compiled_label(leaf: LabelHolds) -> _Check:
-    if is_exact(leaf.pattern) and not leaf.wants_sentiment:
+    if _is_plain(leaf):
         return _compiled_plain(leaf)
     named = _named_by(leaf.pattern)
     probabilities, sentiments = leaf.probability_span, leaf.sentiment_span if leaf.wants_sentiment else None
@@ -175,6 +209,10 @@ def _compiled_label(leaf: LabelHolds) -> _Check:
         return [MatchedLabel(each.name, each.probability, leaf.min) for each in predictions if holds_for(each)] or None
 
     return check
+
+
+def _is_plain(leaf: LabelHolds) -> bool:
+    return is_exact(leaf.pattern) and not leaf.wants_sentiment
 
 
 def _compiled_plain(leaf: LabelHolds) -> _Check:

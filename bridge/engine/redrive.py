@@ -208,7 +208,8 @@ def _identified(body: DeadLetterBody, recovered: Mapping[str, bytes]) -> bytes |
 
 def _from(record: TopicRecord, delivery: Delivery) -> Delivery:
     """With the dead letter's place, so that the record can be followed back."""
-    return replace(delivery, headers=(*delivery.headers, (REDRIVEN_FROM, record.place.spelled.encode())))
+    from_there = (REDRIVEN_FROM, record.place.spelled.encode())
+    return replace(delivery, own_headers=(*delivery.own_headers, from_there))
 
 
 def _within(letters: Sequence[Letter], left: int) -> list[Letter]:

@@ -24,7 +24,7 @@ from bridge.adapters.kafka.settings import KafkaSettings
 from bridge.domain.audit import Auditor
 from bridge.domain.delivery import Delivery, mark_key
 from bridge.domain.model import Generation, SequenceId
-from bridge.domain.record import RecordWriter
+from bridge.domain.record import RecordWriter, own_headers
 from tests.fakes.plans import REF, a_plan
 from tests.neighbours import ApacheKafka
 from tests.neighbours.topics import Topics
@@ -37,6 +37,7 @@ def deliveries(start: int, count: int) -> Iterator[Delivery]:
     """Every comment on one topic, five to a thread, a millisecond apart."""
     plan = a_plan()
     writer = RecordWriter(plan.name, REF, Generation(0), "00-" + "a" * 32 + "-" + "b" * 16 + "-01")
+    shared = {topic: writer.on("urgent", topic).shared_headers for topic in TOPICS}
     value = json.dumps({"text": "x" * VALUE_BYTES}).encode()
     for number in range(start, start + count):
         mark = mark_key(REF.identity, Generation(0), SequenceId(f"seq-{number}"), "urgent")
@@ -47,7 +48,8 @@ def deliveries(start: int, count: int) -> Iterator[Delivery]:
             route="urgent",
             key=f"thread-{number // 5}".encode(),
             value=value,
-            headers=writer.headers(mark, "urgent", f"18ba5ce699f8da1f.{number:x}", created),
+            shared_headers=shared[TOPICS[number % 2]],
+            own_headers=own_headers(mark, f"18ba5ce699f8da1f.{number:x}", created),
             sequence_id=SequenceId(f"seq-{number}"),
             uid=f"{number:x}",
         )

@@ -160,7 +160,8 @@ def _delivery(generation_: int, place: int) -> Delivery:
         route="urgent",
         key=b"t1",
         value=b"",
-        headers=(),
+        shared_headers=(),
+        own_headers=(),
         sequence_id=SequenceId(f"seq-{place}"),
         uid=f"{place}",
     )

@@ -18,9 +18,9 @@ from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.produce import ProduceRequest
 from typing_extensions import override
 
+from bridge.adapters.kafka.batch import CODECS
 from bridge.adapters.kafka.connection import client_options
 from bridge.adapters.kafka.failures import FOREIGN, failure_of, failure_of_code, translated
-from bridge.adapters.kafka.parcel import CODECS
 from bridge.adapters.kafka.produce import LeanConnection, LeanProduceRequest
 from bridge.adapters.kafka.settings import KafkaSettings
 from bridge.domain.errors import Fatal

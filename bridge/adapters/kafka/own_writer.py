@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from bridge.adapters.kafka.batch import PlainContent
 from bridge.adapters.kafka.failures import FOREIGN, translated
 from bridge.adapters.kafka.line import BATCH_BYTES_MAX
 from bridge.adapters.kafka.lines import Lines
@@ -33,7 +34,7 @@ class OwnWriter:
         """
         lane = Lane(topic, partition, BATCH_BYTES_MAX, self._settings.compression)
         for index, record in enumerate(records):
-            if not lane.add(index, None, record.key, record.value or b"", ()):
+            if not lane.add(index, None, PlainContent(record.key, record.value or b"")):
                 raise Blocked(f"what is to be kept of {record.key.decode()} is too large", code="state_too_large")
         deadline_s = asyncio.get_running_loop().time() + self._settings.publish_timeout_s
         try:

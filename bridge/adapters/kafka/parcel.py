@@ -1,85 +1,17 @@
-"""What is sent: a batch for one partition, and the parcels of one partition in their order."""
-# mypy: disallow-subclassing-any=False
+"""What is sent: a batch with its way and its fate, and the parcels of one partition in their order."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
-from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.record.default_records import DefaultRecordBatch
-from typing_extensions import override
-
+from bridge.adapters.kafka.batch import Batch, Content
 from bridge.adapters.kafka.failures import NOT_SENT, Failure, failure_of, is_answer
-from bridge.domain.delivery import Delivery, Headers, Outcome
+from bridge.domain.delivery import Delivery, Outcome
 
-CODECS = {
-    None: DefaultRecordBatch.CODEC_NONE,
-    "gzip": DefaultRecordBatch.CODEC_GZIP,
-    "snappy": DefaultRecordBatch.CODEC_SNAPPY,
-    "lz4": DefaultRecordBatch.CODEC_LZ4,
-    "zstd": DefaultRecordBatch.CODEC_ZSTD,
-}
 UNKNOWN_OFFSET = -1
 DONE = Failure(code="")
-
-
-class Batch(BatchBuilder):
-    """aiokafka's builder, which tells how often it was put into a request, and is built when it is written to the wire.
-
-    Its length is known before: the checksums of the next batches are made while the broker reads this one.
-    """
-
-    _relative_offset: int
-
-    def __init__(self, bytes_max: int, compression: str | None, *, is_transactional: bool) -> None:
-        super().__init__(bytes_max, CODECS[compression], is_transactional=is_transactional)
-        self.attempts = 0
-        self._bytes_max = bytes_max
-        self._is_compressed = compression is not None
-
-    def __len__(self) -> int:
-        return int(self.size())
-
-    def add(self, timestamp_ms: int | None, key: bytes | None, value: bytes, headers: Headers) -> bool:
-        """False when it does not fit; then nothing has changed, but for an empty batch, which is spoilt.
-
-        No timestamp means now.
-        """
-        offset = self._relative_offset
-        if self._builder.append(offset, timestamp_ms, key, value, list(headers)) is None:
-            return False
-        # The builder takes a first record of any size.
-        if offset == 0 and self._builder.size() > self._bytes_max:
-            return False
-        self._relative_offset = offset + 1
-        return True
-
-    def fill(self, timestamp_ms: int | None, deliveries: Iterable[Delivery]) -> int:
-        """Add to a batch that has records already; how many fit, from the first on."""
-        append = self._builder.append
-        before = after = self._relative_offset
-        for delivery in deliveries:
-            if append(after, timestamp_ms, delivery.key, delivery.value, list(delivery.headers)) is None:
-                break
-            after += 1
-        self._relative_offset = after
-        return after - before
-
-    @override
-    def _build(self) -> Any:
-        """What stands for the bytes in a request."""
-        self.attempts += 1
-        self.close()
-        if self._is_compressed:
-            # Only then is its length known.
-            self.written()
-        return self
-
-    def written(self) -> bytes:
-        """The bytes themselves."""
-        return cast(bytes, super()._build())
 
 
 class Parcel:
@@ -98,7 +30,7 @@ class Parcel:
     @property
     def size(self) -> int:
         """Bytes, compressed once it was sent."""
-        return int(self.batch.size())
+        return self.batch.size()
 
     def answered(self, sending: asyncio.Future[Any]) -> None:
         """Note what the producer says in the end: an error, or where the first record stands."""
@@ -185,14 +117,14 @@ class Lane:
         self._timestamp_ms = timestamp_ms
         self._next = 0
 
-    def add(self, index: int, timestamp_ms: int | None, key: bytes | None, value: bytes, headers: Headers) -> bool:
+    def add(self, index: int, timestamp_ms: int | None, content: Content) -> bool:
         """False when the record is too large even alone; the others of the lane are not disturbed."""
-        if self.parcels and self.parcels[-1].batch.add(timestamp_ms, key, value, headers):
+        if self.parcels and self.parcels[-1].batch.fill(timestamp_ms, (content,)):
             self.parcels[-1].indexes.append(index)
             return True
         batch = Batch(self._bytes_max, self._compression, is_transactional=self._is_transactional)
         fresh = Parcel(self.topic, self.partition, batch)
-        if not fresh.batch.add(timestamp_ms, key, value, headers):
+        if not fresh.batch.fill(timestamp_ms, (content,)):
             return False
         fresh.indexes.append(index)
         self.parcels.append(fresh)
@@ -209,9 +141,8 @@ class Lane:
         packed = 0
         while packed < len(held):
             index = held[packed]
-            delivery = self._deliveries[index]
             packed += 1
-            if self.add(index, self._timestamp_ms, delivery.key, delivery.value, delivery.headers):
+            if self.add(index, self._timestamp_ms, self._deliveries[index]):
                 packed += self._fill(held[packed:])
             else:
                 self.too_large.append(index)

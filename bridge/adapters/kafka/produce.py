@@ -13,7 +13,7 @@ from aiokafka.protocol.produce import ProduceRequest, ProduceRequest_v3
 from aiokafka.util import wait_for
 from typing_extensions import override
 
-from bridge.adapters.kafka.parcel import Batch
+from bridge.adapters.kafka.batch import Batch
 
 _INT16 = struct.Struct(">h").pack
 _INT32 = struct.Struct(">i").pack
@@ -48,7 +48,7 @@ class _Lean:
     topics: list[tuple[str, list[tuple[int, bytes | Batch]]]]
 
     def encode(self) -> bytes:
-        return b"".join(_bytes_of(part) for part in self.parts())
+        return b"".join(piece for part in self.parts() for piece in _bytes_of(part))
 
     def parts(self) -> Iterator[bytes | Batch]:
         """What it is made of, in order; their lengths are final."""
@@ -97,7 +97,7 @@ class LeanConnection(AIOKafkaConnection):
         piece = [_INT32(len(header) + sum(map(len, parts))), header]
         size = 0
         for part in parts:
-            piece.append(_bytes_of(part))
+            piece += _bytes_of(part)
             size += len(part)
             if size >= PIECE_BYTES and not self._writer.is_closing():
                 self._writer.write(b"".join(piece))
@@ -105,8 +105,8 @@ class LeanConnection(AIOKafkaConnection):
         self._writer.write(b"".join(piece))
 
 
-def _bytes_of(part: bytes | Batch) -> bytes:
-    return part.written() if isinstance(part, Batch) else part
+def _bytes_of(part: bytes | Batch) -> tuple[bytes, ...]:
+    return part.pieces() if isinstance(part, Batch) else (part,)
 
 
 def _string(text: str) -> bytes:

@@ -1,4 +1,4 @@
-"""The publisher on the data path: aiokafka's batches, our partitions, our deadlines (D13, D14)."""
+"""The publisher on the data path: our batches, partitions and deadlines, aiokafka's producer (D13, D14)."""
 
 from __future__ import annotations
 

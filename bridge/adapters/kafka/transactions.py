@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Self
 
 from bridge.adapters.kafka.admin import READ_COMMITTED, end_offset
+from bridge.adapters.kafka.batch import PlainContent
 from bridge.adapters.kafka.client import CLOSE_TIMEOUT_S, Client, check_settings
 from bridge.adapters.kafka.directory import Directory
 from bridge.adapters.kafka.failures import FOREIGN, Failure, failure_of, translated
@@ -159,7 +160,7 @@ class KafkaTransactions:
     def _lane_of(self, trigger: TriggerName, position: Position) -> Lane:
         lane = Lane(self._state_topic, PARTITION, BATCH_BYTES_MAX, self._settings.compression, is_transactional=True)
         record = position_record(trigger, position)
-        if not lane.add(0, None, record.key, record.value or b"", ()):
+        if not lane.add(0, None, PlainContent(record.key, record.value or b"")):
             raise Blocked(f"the position of {trigger} is too large to be kept", code="state_too_large")
         return lane
 

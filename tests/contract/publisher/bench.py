@@ -45,7 +45,8 @@ def deliveries_of(topic: str, size: int) -> list[Delivery]:
             route="bench",
             key=b"%036d" % number,
             value=a_value(size, number),
-            headers=HEADERS,
+            shared_headers=HEADERS,
+            own_headers=(),
             sequence_id=SequenceId(str(number)),
             uid=str(number),
         )

@@ -36,7 +36,8 @@ def a_delivery(topic: str, number: int, *, key: bytes | None = b"thread-1", size
         route="urgent",
         key=key,
         value=value + _noise(size - len(value), number),
-        headers=(("content-type", b"application/json"), ("ce_id", b"%032x" % number)),
+        shared_headers=(("content-type", b"application/json"),),
+        own_headers=(("ce_id", b"%032x" % number),),
         sequence_id=sequence_id,
         uid=f"uid-{number}",
     )

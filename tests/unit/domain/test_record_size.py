@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bridge.adapters.platform.wire import decode_result
 from bridge.domain.delivery import MarkKey
 from bridge.domain.model import Generation, TriggerRef, Undecodable
-from bridge.domain.record import FIXED_BYTES_MAX, RecordWriter, is_surely_small, record_bytes
+from bridge.domain.record import FIXED_BYTES_MAX, RecordWriter, is_surely_small, own_headers, record_bytes
 
 texts = st.text(max_size=400)
 
@@ -24,9 +24,9 @@ def test_what_is_surely_small_is_within_the_bound(
     result = decode_result(json.dumps(raw, ensure_ascii=spelled).encode())
     assert not isinstance(result, Undecodable)
     ref = TriggerRef(project=project, dataset="collateral", trigger="dispute")
-    writer = RecordWriter("disputes", ref, Generation(3), f"00-{'1' * 32}-{'2' * 16}-01")
-    value = writer.value(result, route, "rpa.disputes", ())
-    headers = writer.headers(MarkKey(bytes(16)), route, uid, created_at)
+    writer = RecordWriter("disputes", ref, Generation(3), f"00-{'1' * 32}-{'2' * 16}-01").on(route, "rpa.disputes")
+    value = writer.value(result, ())
+    headers = writer.shared_headers + own_headers(MarkKey(bytes(16)), uid, created_at)
 
     tightest = 2 * len(value) + len(uid.encode()) + FIXED_BYTES_MAX
     assert is_surely_small(uid.encode(), value, tightest)

@@ -22,7 +22,8 @@ def delivery(number: int) -> Delivery:
         route="r",
         key=None,
         value=b"",
-        headers=(),
+        shared_headers=(),
+        own_headers=(),
         sequence_id=SequenceId(f"{number}"),
         uid="",
     )

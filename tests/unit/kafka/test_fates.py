@@ -10,6 +10,7 @@ import pytest
 from aiokafka import errors as foreign
 from aiokafka.structs import RecordMetadata, TopicPartition
 
+from bridge.adapters.kafka.batch import PlainContent
 from bridge.adapters.kafka.failures import TIMEOUT, failure_of, translated
 from bridge.adapters.kafka.parcel import Lane, Parcel
 from bridge.domain.delivery import Outcome
@@ -26,7 +27,7 @@ ERRORS = [
 def a_parcel(*, records: int = 1, enqueued: bool = True, attempts: int = 1) -> Parcel:
     lane = Lane("rpa.a", 0, 10_000, None)
     for index in range(records):
-        assert lane.add(index, 0, b"k", b"v", ())
+        assert lane.add(index, 0, PlainContent(b"k", b"v"))
     (parcel,) = lane.parcels
     parcel.is_enqueued = enqueued
     parcel.batch.attempts = attempts
@@ -113,7 +114,7 @@ async def test_a_batch_of_several_that_is_too_large_condemns_none_of_them() -> N
 def lane_of(parcels: int) -> Lane:
     lane = Lane("rpa.a", 0, 10_000, None)
     for index in range(parcels):
-        assert lane.add(index, 0, None, b"v" * 9_000, ())
+        assert lane.add(index, 0, PlainContent(None, b"v" * 9_000))
     assert len(lane.parcels) == parcels
     return lane
 
@@ -134,7 +135,8 @@ async def test_a_lane_goes_on_only_behind_an_ack() -> None:
 
 def test_a_record_that_is_too_large_does_not_disturb_its_lane() -> None:
     lane = Lane("rpa.a", 0, 1_000, None)
-    taken = [lane.add(index, 0, None, b"v" * size, ()) for index, size in enumerate([10, 2_000, 10, 1_001, 10])]
+    sizes = [10, 2_000, 10, 1_001, 10]
+    taken = [lane.add(index, 0, PlainContent(None, b"v" * size)) for index, size in enumerate(sizes)]
     assert taken == [True, False, True, False, True]
     assert [parcel.indexes for parcel in lane.parcels] == [[0, 2, 4]]
 

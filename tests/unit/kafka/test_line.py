@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata, TopicPartition
 from typing_extensions import override
 
+from bridge.adapters.kafka.batch import Batch
 from bridge.adapters.kafka.directory import Shape
 from bridge.adapters.kafka.failures import TIMEOUT
 from bridge.adapters.kafka.line import REQUESTS_MAX, SPLIT_BYTES_MIN, Line, Producer
 from bridge.adapters.kafka.packing import lanes_for, receipts_of
-from bridge.adapters.kafka.parcel import Batch, Lanes, Parcel, all_parcels
+from bridge.adapters.kafka.parcel import Lanes, Parcel, all_parcels
 from bridge.adapters.kafka.settings import KafkaSettings
 from bridge.domain.delivery import Delivery
 from tests.contract.publisher.words import a_delivery
@@ -33,7 +33,7 @@ class Slow(Producer):
         return True
 
     @override
-    async def send_batch(self, batch: BatchBuilder, topic: str, *, partition: int) -> asyncio.Future[Any]:
+    async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> asyncio.Future[Any]:
         self.waiting.append((partition, batch))
         await self.go_on.acquire()
         return asyncio.get_running_loop().create_future()

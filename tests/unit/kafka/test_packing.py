@@ -44,7 +44,8 @@ def deliveries_of(sketched: list[Sketch]) -> list[Delivery]:
             route="r",
             key=key,
             value=b"v" * size,
-            headers=HEADERS,
+            shared_headers=HEADERS[:1],
+            own_headers=HEADERS[1:],
             sequence_id=SequenceId(str(number)),
             uid=str(number),
         )
@@ -108,8 +109,7 @@ def test_the_short_way_packs_what_adding_one_by_one_would(sketched: list[Sketch]
     for lane in lanes_for(deliveries, SHAPES, Counter(), None, 1_700_000_000_000):
         slow = Lane(lane.topic, lane.partition, LIMIT, None)
         for index in lane.held:
-            each = deliveries[index]
-            slow.add(index, 1_700_000_000_000, each.key, each.value, each.headers)
+            slow.add(index, 1_700_000_000_000, deliveries[index])
         lane.pack()
         assert [parcel.indexes for parcel in lane.parcels] == [parcel.indexes for parcel in slow.parcels]
         assert [p.batch.written() for p in lane.parcels] == [p.batch.written() for p in slow.parcels]

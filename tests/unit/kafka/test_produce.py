@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.produce import ProduceRequest, ProduceRequest_v3, ProduceRequest_v5, ProduceRequest_v7
 
-from bridge.adapters.kafka.parcel import Batch
+from bridge.adapters.kafka.batch import Batch, PlainContent
 from bridge.adapters.kafka.produce import PIECE_BYTES, LeanConnection, LeanProduceRequest
 
 VERSIONS = {0: (0, 7)}
@@ -60,7 +60,7 @@ class Wire:
         if self._breaks is not None:
             raise self._breaks
         self.pieces.append(piece)
-        self.built.append(self._watched is not None and self._watched._buffer is not None)
+        self.built.append(self._watched is not None and self._watched._built is not None)
 
     def is_closing(self) -> bool:
         return False
@@ -71,7 +71,7 @@ class Wire:
 
 def a_batch(value_bytes: int, compression: str | None = None) -> Batch:
     batch = Batch(900_000, compression, is_transactional=False)
-    assert batch.add(1_700_000_000_000, b"key", b"v" * value_bytes, (("ce_id", b"1"),))
+    assert batch.fill(1_700_000_000_000, [PlainContent(b"key", b"v" * value_bytes, own_headers=(("ce_id", b"1"),))])
     return batch
 
 

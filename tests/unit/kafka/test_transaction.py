@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from aiokafka.errors import OperationNotAttempted, ProducerClosed, ProducerFenced, TopicAuthorizationFailedError
 
+from bridge.adapters.kafka.batch import PlainContent
 from bridge.adapters.kafka.failures import failure_of
 from bridge.adapters.kafka.parcel import Lane
 from bridge.adapters.kafka.settings import KafkaSettings
@@ -22,7 +23,7 @@ async def a_producer_in_a_transaction() -> TransactionalProducer:
 
 def a_lane(topic: str) -> Lane:
     lane = Lane(topic, 0, 10_000, None, is_transactional=True)
-    assert lane.add(0, 0, b"k", b"v", ())
+    assert lane.add(0, 0, PlainContent(b"k", b"v"))
     return lane
 
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from bridge.domain.labels import literal_prefix, literal_suffix, pattern_matches, pattern_test
 from bridge.domain.model import Label
 from bridge.domain.rule_index import RuleIndex
-from bridge.domain.rules import Condition, MatchMode, Route, RuleSet
+from bridge.domain.rules import Condition, LabelHolds, MatchMode, Route, RuleSet
 from tests.unit.rules import interpreter
-from tests.unit.rules.results import FakeResult, conditions, levels, patterns, results
+from tests.unit.rules.results import FakeResult, conditions, levels, patterns, results, thresholds
 
 
 @given(
@@ -21,6 +21,10 @@ from tests.unit.rules.results import FakeResult, conditions, levels, patterns, r
 def test_the_same_routes_hold_in_the_same_order_with_the_same_labels(
     rules: list[tuple[Condition, bool]], mode: MatchMode, some: list[FakeResult]
 ) -> None:
+    check_agreement(rules, mode, some)
+
+
+def check_agreement(rules: list[tuple[Condition, bool]], mode: MatchMode, some: list[FakeResult]) -> None:
     routes = [
         Route(name=f"r{place}", topic="t", when=when, shadow=shadow) for place, (when, shadow) in enumerate(rules)
     ]
@@ -31,6 +35,23 @@ def test_the_same_routes_hold_in_the_same_order_with_the_same_labels(
             for match in rule_set.matches(result)
         ]
         assert seen == interpreter.routes_that_hold(routes, mode, result)
+
+
+plain_conditions = st.builds(
+    LabelHolds, pattern=st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=2).map(tuple), min=thresholds
+)
+
+
+@given(
+    st.lists(st.tuples(plain_conditions, st.booleans()), max_size=4),
+    st.sampled_from(MatchMode),
+    st.lists(results, max_size=3),
+)
+def test_so_they_do_where_every_route_asks_for_one_label(
+    rules: list[tuple[Condition, bool]], mode: MatchMode, some: list[FakeResult]
+) -> None:
+    """Then there is a short way."""
+    check_agreement(rules, mode, some)
 
 
 @given(st.lists(conditions, max_size=4), results)
