@@ -231,13 +231,9 @@ class Worker:
     def _count(self, done: Pass) -> None:
         if done.batch.results or done.batch.filtered:
             self.status = passed(self.status, done.batch, done.decision, done.receipts, self._clock.now())
-            # With the freeing of the batch it falls into the wait for the next page, where there is one.
-            asyncio.get_running_loop().call_soon(self._look_back, done)
+            self.census.count(done.batch)
         elif self.keeper.standing.open_reset is not None:
             self.status = rested(self.status, self._clock.now())
-
-    def _look_back(self, done: Pass) -> None:
-        self.census.count(done.batch)
 
     def _forget_reached(self) -> None:
         """What was written down of how far the trigger is, is of another generation once a reset is over."""

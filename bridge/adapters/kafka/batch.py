@@ -48,7 +48,7 @@ class Content(Protocol):
 
 
 class PlainContent(NamedTuple):
-    """Without headers."""
+    """Of what the bridge keeps for itself, which needs no headers."""
 
     key: bytes | None
     value: bytes
