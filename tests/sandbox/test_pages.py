@@ -89,7 +89,8 @@ async def test_max_filtered_comments_do_not_count(each: Driver) -> None:
     full = await each.fetch(8, max_filtered=1024)
     assert len(full["results"]) == 8
     some = await each.fetch(8, max_filtered=3)
-    assert len(some["results"]) + some["filtered"] - 3 == 8
+    # Now and then the first eight that pass have fewer than three others between them.
+    assert len(some["results"]) + max(0, some["filtered"] - 3) == 8
     assert [result["sequence_id"] for result in some["results"]] == [
         result["sequence_id"] for result in full["results"][: len(some["results"])]
     ]
