@@ -78,12 +78,31 @@ class _Tally:
     shown: list[int] = field(default_factory=lambda: [0] * BUCKETS)
     decided: list[int] = field(default_factory=lambda: [0] * BUCKETS)
 
+    high: float = field(init=False)
+    sentiments: Span | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Making a span takes a microsecond, and there is one for every result and threshold.
+        self.high = self.leaf.probability_span.high
+        self.sentiments = self.leaf.sentiment_span if self.leaf.wants_sentiment else None
+
     def count(self, result: Result, named: Sequence[Prediction]) -> None:
         """`named` are the predictions under the pattern, one at least."""
-        self.shown[bucket(max(each.probability for each in named))] += 1
-        weighed = _weighed(self.leaf, named)
+        largest = max([each.probability for each in named])
+        at = bucket(largest)
+        self.shown[at] += 1
+        weighed = self._weighed(named)
         if weighed is not None and self.if_it_held(result) != self.if_it_did_not(result):
-            self.decided[bucket(weighed)] += 1
+            self.decided[at if weighed == largest else bucket(weighed)] += 1
+
+    def _weighed(self, named: Sequence[Prediction]) -> float | None:
+        """The probability that `min` is held against: the largest that nothing else of the condition rules out."""
+        sentiments = self.sentiments
+        if sentiments is not None:
+            named = [each for each in named if each.sentiment is not None and sentiments.holds(each.sentiment)]
+        high = self.high
+        fit = [each.probability for each in named if each.probability <= high]
+        return max(fit) if fit else None
 
 
 class Census:
@@ -170,7 +189,8 @@ class Census:
         self._counted += 1
         matches = self.rules.matches(result)
         places = [self._places[id(match.route)] for match in matches]
-        self._taken.update(places)
+        for place in places:
+            self._taken[place] += 1
         closed_at = len(self._places)
         if self.rules.mode is MatchMode.FIRST and matches and not matches[-1].route.shadow:
             closed_at = places[-1]
@@ -180,15 +200,17 @@ class Census:
                 tally.count(result, named)
 
     def _asked_of(self, result: Result) -> Iterator[tuple[_Tally, Sequence[Prediction]]]:
+        exact, wild = self._exact, self._wild
         by_label: dict[Label, list[Prediction]] = {}
         for prediction in result.labels:
+            label = prediction.name
             # Most labels of a result are of no threshold.
-            if (self._wild or prediction.name in self._exact) and Span.measures(prediction.probability):
-                by_label.setdefault(prediction.name, []).append(prediction)
+            if (wild or label in exact) and Span.measures(prediction.probability):
+                by_label.setdefault(label, []).append(prediction)
         for label, named in by_label.items():
-            for tally in self._exact.get(label, ()):
+            for tally in exact.get(label, ()):
                 yield tally, named
-        for test, tally in self._wild:
+        for test, tally in wild:
             under = [each for label, named in by_label.items() if test(label) for each in named]
             if under:
                 yield tally, under
@@ -201,18 +223,6 @@ def bucket(probability: float) -> int:
     if place < BUCKETS - 1 and probability >= (place + 1) / 100:
         return place + 1
     return place - 1 if place and probability < place / 100 else place
-
-
-def _weighed(leaf: LabelHolds, named: Sequence[Prediction]) -> float | None:
-    """The probability that `min` is held against: the largest that nothing else of the condition rules out."""
-    high, sentiments = leaf.probability_span.high, leaf.sentiment_span
-    fit = [
-        each.probability
-        for each in named
-        if each.probability <= high
-        and (not leaf.wants_sentiment or (each.sentiment is not None and sentiments.holds(each.sentiment)))
-    ]
-    return max(fit, default=None)
 
 
 def _rebuilt(way: Way, part: Condition) -> Condition:
