@@ -98,7 +98,7 @@ class RuleSet:
         return self._held(result) if held is None else held
 
     def _held_plainly(self, result: Result) -> Sequence[RouteMatch] | None:
-        """The short way, of two thirds of the time, where every route asks for one label and at most one of them holds."""
+        """The short way, a third quicker, where every route asks for one label and at most one of them holds."""
         if self._plain is None:
             return None
         held: list[RouteMatch] = []
