@@ -98,17 +98,20 @@ class RuleSet:
         return self._held(result) if held is None else held
 
     def _held_plainly(self, result: Result) -> Sequence[RouteMatch] | None:
-        """The short way, a third quicker, where every route asks for one label and at most one of them holds."""
+        """The short way, where every route asks for one label and none of them holds twice."""
         if self._plain is None:
             return None
-        held: list[RouteMatch] = []
+        held: dict[int, RouteMatch] = {}
         for each in result.labels:
-            for route, leaf, low, high in self._plain.get(each.name, ()):
+            for place, leaf, low, high in self._plain.get(each.name, ()):
                 if low <= each.probability <= high:
-                    if held:
+                    if place in held:
                         return None
-                    held.append(RouteMatch(route, (MatchedLabel(leaf.pattern, each.probability, leaf.min),)))
-        return held
+                    matched = MatchedLabel(leaf.pattern, each.probability, leaf.min)
+                    held[place] = RouteMatch(self.routes[place], (matched,))
+        if len(held) < 2:
+            return list(held.values())
+        return [held[place] for place in sorted(held)] if self.mode is MatchMode.ALL else None
 
     def _held(self, result: Result) -> Sequence[RouteMatch]:
         shown = _shown(result, self._named)
@@ -125,19 +128,19 @@ class RuleSet:
         return held
 
 
-_Plain: TypeAlias = Mapping[Label, Sequence[tuple[Route, LabelHolds, float, float]]]
-"""The routes of each label, with the least and the largest probability they take."""
+_Plain: TypeAlias = Mapping[Label, Sequence[tuple[int, LabelHolds, float, float]]]
+"""The routes of each label by their places, with the least and the largest probability they take."""
 
 
 def _plain_routes(routes: Sequence[Route]) -> _Plain | None:
     """None where one of them asks for more than one label named in full."""
-    by_label: dict[Label, list[tuple[Route, LabelHolds, float, float]]] = {}
-    for route in routes:
+    by_label: dict[Label, list[tuple[int, LabelHolds, float, float]]] = {}
+    for place, route in enumerate(routes):
         leaf = route.when
         if not isinstance(leaf, LabelHolds) or not _is_plain(leaf):
             return None
         span = leaf.probability_span
-        by_label.setdefault(leaf.pattern, []).append((route, leaf, span.low, span.high))
+        by_label.setdefault(leaf.pattern, []).append((place, leaf, span.low, span.high))
     return by_label
 
 

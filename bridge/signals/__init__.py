@@ -89,10 +89,8 @@ class Signals:
 
     def published(self, trigger: TriggerName, deliveries: Sequence[Delivery], receipts: Sequence[Receipt]) -> None:
         """Receipts have come: count the acked ones."""
-        acked = deliveries
-        if [receipt for receipt in receipts if receipt.outcome is not ACKED]:
-            answered = zip(deliveries, receipts, strict=True)
-            acked = [delivery for delivery, receipt in answered if receipt.outcome is ACKED]
+        answered = zip(deliveries, receipts, strict=True)
+        acked = [delivery for delivery, receipt in answered if receipt.outcome is ACKED]
         dead = [delivery.dead_letter_reason for delivery in acked if delivery.dead_letter_reason]
         for reason, records in Counter(dead).items():
             self._count.dead.add(records, {"trigger": trigger, "reason": reason})

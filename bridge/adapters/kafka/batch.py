@@ -24,7 +24,7 @@ _ENCODERS = {"gzip": gzip_encode, "snappy": snappy_encode, "lz4": lz4_encode, "z
 _IS_TRANSACTIONAL = 0x10
 _MAGIC = 2
 _NOBODY = (-1, -1, -1)
-_NO_KEY = b"\x01"
+_NO_KEY = -1
 
 _OPENING = struct.Struct(">qiibI").pack
 """Base offset, length of what follows, epoch of the leader, magic, checksum of what follows."""
@@ -103,10 +103,8 @@ class Batch:
                 shared_before = content.shared_headers
                 shared = b"".join(map(_header, shared_before))
             headers = VARINTS[len(shared_before) + len(own)]
-            if key is None:
-                record = [delta, VARINTS[count], _NO_KEY, VARINTS[len(value)], value, headers, shared]
-            else:
-                record = [delta, VARINTS[count], VARINTS[len(key)], key, VARINTS[len(value)], value, headers, shared]
+            key_length = VARINTS[_NO_KEY if key is None else len(key)]
+            record = [delta, VARINTS[count], key_length, key or b"", VARINTS[len(value)], value, headers, shared]
             for name, text in own:
                 record += NAMES[name], VARINTS[len(text)], text
             body = b"".join(record)
@@ -157,7 +155,7 @@ class Batch:
         """aiokafka tells who sends it before it is first put into a request."""
         self._producer = (producer_id, epoch, sequence)
 
-    def _build(self) -> Any:
+    def _build(self) -> Batch:
         """What stands for the bytes in a request."""
         self.attempts += 1
         self.close()
