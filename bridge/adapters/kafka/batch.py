@@ -87,7 +87,10 @@ class Batch:
         return self._count
 
     def fill(self, timestamp_ms: int | None, contents: Iterable[Content]) -> int:
-        """Add records; how many fit, from the first on: none once it was handed over. No timestamp means now."""
+        """Add records; how many fit, from the first on. No timestamp means now.
+
+        None once it was handed over: what came later would be neither sent nor missed (I1).
+        """
         if self._is_closed:
             return 0
         # What the bridge keeps for itself has the time that Kafka's clients give a record.

@@ -239,7 +239,7 @@ def _abort(connection: Any) -> None:
     if writer is not None:
         sock = writer.get_extra_info("socket")
         if sock is not None:
-            # Where the peer has just closed it there is no socket any more, and nothing to discard.
+            # Where the peer has just closed it there is no socket any more; the others are to be cut all the same (I9).
             with suppress(OSError):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
         writer.transport.abort()
