@@ -7,13 +7,14 @@ decided results between the old and the new value; all others go where they went
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from bridge.domain.conditions import AllOf, Always, AnyOf, Condition, LabelHolds, Not, Span, Way, label_leaves
 from bridge.domain.labels import is_exact, pattern_test
 from bridge.domain.model import Batch, Label, Prediction, Result, Undecodable
+from bridge.domain.position import platform_ids
 from bridge.domain.rules import MatchMode, Route, RuleSet, condition_test
 
 BUCKETS = 101
@@ -135,13 +136,13 @@ class Census:
 
     def count(self, batch: Batch) -> None:
         """A batch that was carried over."""
-        results = [result for result in batch.results if not isinstance(result, Undecodable)]
-        self._results += len(results)
-        small = [result for result in results[-RECENT_MAX:] if len(result.raw) <= RECENT_BYTES_MAX]
+        results = batch.results
+        self._results += sum(map(bool, platform_ids(batch)))
+        small = [result for result in _readable(results[-RECENT_MAX:]) if len(result.raw) <= RECENT_BYTES_MAX]
         self.recent.extend(small)
         wanted = len(results) if self._counted < COUNTED_WHOLE else COUNTED_OF_BATCH_MAX
         step = max(1, -(-len(results) // max(1, wanted)))
-        for result in results[::step]:
+        for result in _readable(results[::step]):
             self._count(result)
 
     def taken(self) -> CensusTaken:
@@ -214,6 +215,10 @@ class Census:
             under = [each for label, named in by_label.items() if test(label) for each in named]
             if under:
                 yield tally, under
+
+
+def _readable(results: Iterable[Result | Undecodable]) -> Iterator[Result]:
+    return (result for result in results if not isinstance(result, Undecodable))
 
 
 def bucket(probability: float) -> int:

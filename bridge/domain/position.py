@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 from bridge.domain.delivery import Delivery
 from bridge.domain.errors import Blocked
-from bridge.domain.model import Batch, Generation, SequenceId, TriggerRef, Undecodable
+from bridge.domain.model import Batch, Generation, SequenceId, TriggerRef
+from bridge.domain.unread import Unread, id_of
 
 EARLIER_MAX = 1_024
 """Batches remembered behind the last one: at 20 a second, most of a minute in which an old advance may still arrive."""
@@ -48,12 +49,10 @@ def position_after(
     )
 
 
-def platform_ids(batch: Batch) -> list[SequenceId]:
-    """The sequence ids of a batch in their places, empty for what could not be decoded.
-
-    The id of an undecodable result may be made of its bytes, and the same garbage may come twice.
-    """
-    return [SequenceId("") if isinstance(each, Undecodable) else each.sequence_id for each in batch.results]
+def platform_ids(batch: Batch) -> Sequence[SequenceId]:
+    """The sequence ids of a batch in their places, empty for what could not be decoded."""
+    results = batch.results
+    return results.ids if isinstance(results, Unread) else [id_of(each) for each in results]
 
 
 def in_force(recorded: Position | None, ref: TriggerRef, generation: Generation) -> Position | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from enum import Enum
 from typing import assert_never
 
 from bridge.domain.instant import parse_instant
-from bridge.domain.model import Batch, created_at
+from bridge.domain.model import Batch, Result, Undecodable, created_at
 from bridge.domain.standing import Bookmark, Reset, ResetPhase, Standing
 from bridge.domain.window import has_passed
 
@@ -188,10 +189,15 @@ def share_replayed(reset: Reset) -> float | None:
 
 
 def _counted(reset: Reset, batch: Batch) -> Reset:
-    instants = [instant for each in batch.results if (instant := parse_instant(created_at(each)))]
+    first, last = _first_instant(batch.results), _first_instant(reversed(batch.results))
     return replace(
         reset,
         replayed=reset.replayed + len(batch.results),
-        replayed_from=reset.replayed_from or (instants[0] if instants else None),
-        replayed_to=max([*instants[-1:], *filter(None, (reset.replayed_to,))], default=None),
+        replayed_from=reset.replayed_from or first,
+        replayed_to=max(filter(None, (last, reset.replayed_to)), default=None),
     )
+
+
+def _first_instant(results: Iterable[Result | Undecodable]) -> datetime | None:
+    instants = (parse_instant(created_at(each)) for each in results)
+    return next((instant for instant in instants if instant is not None), None)

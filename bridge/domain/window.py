@@ -34,6 +34,8 @@ def cut(page: Batch, window: Reset | None) -> Cut:
     """
     if window is None:
         return Cut(batch=page)
+    # Read once here, for they are gone through twice.
+    page = replace(page, results=list(page.results))
     kept = _within(page.results, window)
     is_last = len(kept) < len(page.results) or has_passed(page, window)
     if not is_last:

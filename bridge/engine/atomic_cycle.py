@@ -57,18 +57,20 @@ async def run_atomic_cycle(
         whole = await owned_page(plan, generation, memory, neighbours, signals)
         if is_idle(whole, memory, window):
             return rested(whole, memory)
-        check_is_ahead(whole, memory.trail, began_s, neighbours.clock.now())
         page = cut(whole, window)
+
+        with signals.step(plan.name, "decide"):
+            decision = decide(page.batch, plan, generation, memory.refused, traceparent)
+        # A large page is read while it is decided: whatever asks for its ids comes after that.
+        check_is_ahead(whole, memory.trail, began_s, neighbours.clock.now())
         position = memory.tenure.position if memory.tenure else None
         committed = committed_part(page.batch, position)
         if committed is not None:
             check_is_not_done(whole, memory.trail, began_s, neighbours.clock.now())
+            decision = decide(committed, plan, generation, memory.refused, traceparent)
         memory.trail.is_catching_up = memory.trail.is_catching_up and committed is not None
         batch = committed or page.batch
-
-        with signals.step(plan.name, "decide"):
-            decision = decide(batch, plan, generation, memory.refused, traceparent)
-            poison = watched_for_poison(plan, memory.poison, batch, decision)
+        poison = watched_for_poison(plan, memory.poison, batch, decision)
         done_before = {delivery.mark for delivery in decision.deliveries} if committed else frozenset()
         to_send = () if committed else decision.deliveries
 

@@ -112,12 +112,13 @@ async def run_cycle(
         signals.fetched(plan.name, page)
         if is_idle(page, memory, window):
             return rested(page, memory)
-        check_is_ahead(page, memory.trail, began_s, neighbours.clock.now())
         batch = cut(page, window)
 
         with signals.step(plan.name, "decide"):
             decision = decide(batch.batch, plan, generation, memory.refused, traceparent)
-            poison = watched_for_poison(plan, memory.poison, batch.batch, decision)
+        # A large page is read while it is decided: whatever asks for its ids comes after that.
+        check_is_ahead(page, memory.trail, began_s, neighbours.clock.now())
+        poison = watched_for_poison(plan, memory.poison, batch.batch, decision)
 
         with signals.step(plan.name, "skip"):
             done_before = await marked_before(plan, decision, memory, neighbours, signals)

@@ -1,4 +1,4 @@
-"""The platform's triggers in memory, with faults by script."""
+"""The platform's triggers in memory, with faults by script. Its pages are read as large ones are, result by result."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bridge.domain.errors import Blocked, BridgeError, Refused, Retry
 from bridge.domain.instant import parse_instant
 from bridge.domain.model import Batch, Result, SequenceId, TriggerRef, Undecodable
 from bridge.domain.settle import Settled
+from bridge.domain.unread import Unread
 
 Operation = Literal["fetch", "advance", "reset"]
 
@@ -150,7 +151,7 @@ class FakeSource:
         looked_at = known.line[start : start + size]
         end = start + len(looked_at)
         return Batch(
-            results=[result for result in looked_at if result is not None],
+            results=Unread([result.raw for result in looked_at if result is not None], decode_result),
             sequence_id=known.ids[end - 1] if looked_at else known.position,
             filtered=looked_at.count(None),
             is_end=end == len(known.line) if self._announces_end else None,

@@ -17,7 +17,10 @@ from bridge.adapters.platform.results import WireComment, WireEntity, WirePredic
 from bridge.adapters.platform.split import NotBalanced, split_elements, split_members
 from bridge.domain.errors import Retry
 from bridge.domain.model import Batch, Result, SequenceId, Undecodable
+from bridge.domain.unread import Unread
 
+READ_AT_ONCE_BYTES_MAX = 256 * 1024
+"""A larger page is read result by result while it is decided: by then it would have left the processor's caches."""
 _MESSAGE_CHARS_MAX = 500
 _OWN_KEYS = (b'"results"', b'"sequence_id"')
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
@@ -51,17 +54,18 @@ _read_page = msgspec.json.Decoder(_Page).decode
 
 
 def decode_page(body: bytes, size_asked: int) -> Batch:
-    """The batch in an answer to fetch. Raises Retry with code `bad_page`: nothing was taken, the position stays."""
+    """The batch in an answer to fetch. Raises Retry with code `bad_page`: nothing was taken, the position stays.
+
+    So may going through the results of a large one.
+    """
     page, raws = _take_apart(body.removeprefix(b"\xef\xbb\xbf"))
     if page.status != "ok":
         raise _bad_page(f"the platform answered with success but its body says otherwise: {_quoted(page.message)}")
     if not isinstance(page.sequence_id, str) or not page.sequence_id:
         raise _bad_page("the page has no sequence_id")
-    results = [decode_result(raw) for raw in raws]
-    if any(isinstance(result, Undecodable) and result.reason == NOT_JSON for result in results):
-        raise _bad_page("a result in the page is broken off or garbled")
+    results = Unread(raws, _read_of_page)
     return Batch(
-        results=results,
+        results=results if len(body) > READ_AT_ONCE_BYTES_MAX else list(results),
         sequence_id=SequenceId(page.sequence_id),
         filtered=_count(page.filtered),
         is_end=page.is_end_sequence if isinstance(page.is_end_sequence, bool) else None,
@@ -90,6 +94,14 @@ def decode_result(raw: bytes) -> Result | Undecodable:
     return WireResult(raw, sequence_id, comment, shape.labels, shape.entities, has_reserved_keys)
 
 
+def _read_of_page(raw: bytes) -> Result | Undecodable:
+    """Where the page could be taken apart no result is broken off, unless the brackets in a text misled us."""
+    result = decode_result(bytes(raw))
+    if isinstance(result, Undecodable) and result.reason == NOT_JSON:
+        raise _bad_page("a result in the page is broken off or garbled")
+    return result
+
+
 def _take_apart(body: bytes) -> tuple[_Page, Sequence[bytes]]:
     """The page's own keys and its results' bytes, by the quickest road that can take them apart."""
     for readable in (body, None):
@@ -105,9 +117,9 @@ def _take_apart(body: bytes) -> tuple[_Page, Sequence[bytes]]:
 
 def _by_decoder(body: bytes, readable: bytes) -> tuple[_Page, Sequence[bytes]]:
     """`readable` is the body, or has as many bytes; the results are cut out of the body at the same places."""
-    raws = [bytes(raw) for raw in _read_page(readable).results or ()]
-    first = readable.index(raws[0]) if raws else 0
-    end = readable.rindex(raws[-1]) + len(raws[-1]) if raws else 0
+    raws = _read_page(readable).results or []
+    first = readable.index(bytes(raws[0])) if raws else 0
+    end = readable.rindex(last := bytes(raws[-1])) + len(last) if raws else 0
     own = body[:first] + body[end:]
     page = _read_page(own)
     if page.results != [] or any(own.count(key) != 1 for key in _OWN_KEYS):

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.adapters.platform.split import NotBalanced, split_elements, split_members
-from bridge.adapters.platform.wire import decode_page
+from bridge.adapters.platform.wire import READ_AT_ONCE_BYTES_MAX, decode_page
 from bridge.domain.errors import Retry
 from bridge.domain.model import Undecodable
+from bridge.domain.unread import Unread
 from tests.unit.platform.pages import BATCH_ID, page_of, raw_result, sequence_ids
 
 
@@ -20,6 +21,26 @@ def test_a_page_is_its_results_in_order_with_their_bytes() -> None:
     batch = decode_page(page_of(*raws, filtered=3, is_end_sequence=True), 8)
     assert [result.raw for result in batch.results] == raws
     assert (batch.sequence_id, batch.filtered, batch.is_end, batch.size_asked) == (BATCH_ID, 3, True, 8)
+
+
+def test_a_large_page_is_read_while_somebody_goes_through_it() -> None:
+    """What comes of it is the same."""
+    raws = [raw_result(1), b'{"comment":"\xff"}', b"7", raw_result(2, padding="x" * READ_AT_ONCE_BYTES_MAX)]
+    large, small = decode_page(page_of(*raws), 4), decode_page(page_of(*raws[:3]), 4)
+    assert isinstance(large.results, Unread)
+    assert not isinstance(small.results, Unread)
+    assert [result.raw for result in large.results] == raws
+    assert list(large.results)[:3] == list(small.results)
+
+
+def test_a_large_page_of_garbage_is_told_at_the_latest_where_it_is_read() -> None:
+    raws = [
+        raw_result(1),
+        raw_result(2, padding="x" * READ_AT_ONCE_BYTES_MAX).replace(b'"entities": ', b'"entities": nope'),
+    ]
+    with pytest.raises(Retry) as caught:
+        list(decode_page(page_of(*raws), 4).results)
+    assert caught.value.code == "bad_page"
 
 
 def test_the_end_marker_is_unknown_where_the_platform_sends_none() -> None:
