@@ -7,7 +7,7 @@ decided results between the old and the new value; all others go where they went
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -107,7 +107,7 @@ class _Tally:
 
 
 class Census:
-    """Counts what passes under one rule set, within bounds, and keeps the last few results to be looked at."""
+    """Counts what passes under one rule set, within bounds, and keeps the last few counted results to be looked at."""
 
     def __init__(self, rules: RuleSet, since: datetime) -> None:
         self.rules = rules
@@ -138,12 +138,12 @@ class Census:
         """A batch that was carried over."""
         results = batch.results
         self._results += sum(map(bool, platform_ids(batch)))
-        small = [result for result in _readable(results[-RECENT_MAX:]) if len(result.raw) <= RECENT_BYTES_MAX]
-        self.recent.extend(small)
         wanted = len(results) if self._counted < COUNTED_WHOLE else COUNTED_OF_BATCH_MAX
         step = max(1, -(-len(results) // max(1, wanted)))
-        for result in _readable(results[::step]):
+        sample = [result for result in results[::step] if not isinstance(result, Undecodable)]
+        for result in sample:
             self._count(result)
+        self.recent.extend([result for result in sample[-RECENT_MAX:] if len(result.raw) <= RECENT_BYTES_MAX])
 
     def taken(self) -> CensusTaken:
         """As it stands now."""
@@ -215,10 +215,6 @@ class Census:
             under = [each for label, named in by_label.items() if test(label) for each in named]
             if under:
                 yield tally, under
-
-
-def _readable(results: Iterable[Result | Undecodable]) -> Iterator[Result]:
-    return (result for result in results if not isinstance(result, Undecodable))
 
 
 def bucket(probability: float) -> int:

@@ -40,7 +40,7 @@ class Unread(Sequence[Result | Undecodable]):
         read, ids = self._read, list[SequenceId]()
         for raw in self._raws:
             result = read(raw)
-            ids.append(id_of(result))
+            ids.append(NO_ID if isinstance(result, Undecodable) else result.sequence_id)
             yield result
         self._ids = ids
 

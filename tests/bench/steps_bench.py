@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -37,13 +38,17 @@ def steps() -> dict[str, Callable[[], object]]:
     """By what they are called in the README."""
     page = Stage(results(BATCH_SIZE), BATCH_SIZE).answer("POST", "/any/fetch", b'{"size":%d}' % BATCH_SIZE)
     plan = a_plan({label.lower(): label for label in ROUTED}, batch_size=BATCH_SIZE)
-    batch = decode_page(page, BATCH_SIZE)
+    read = decode_page(page, BATCH_SIZE)
+    batch = replace(read, results=list(read.results))
     decided = partial(decide, batch, plan, Generation(0), {}, TRACEPARENT)
     deliveries = decided().deliveries
     census = Census(plan.rules, datetime.now(UTC))
     return {
-        "decode the page": partial(decode_page, page, BATCH_SIZE),
+        "decode the page and keep its results": lambda: list(decode_page(page, BATCH_SIZE).results),
         "decide (match, splice, headers, mark)": decided,
+        "decode and decide, as a pass does": lambda: decide(
+            decode_page(page, BATCH_SIZE), plan, Generation(0), {}, TRACEPARENT
+        ),
         "count for the insight views": partial(census.count, batch),
         "Kafka batches, no compression": partial(_packed, deliveries, None),
         "Kafka batches, lz4": partial(_packed, deliveries, "lz4"),

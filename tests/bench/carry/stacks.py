@@ -18,7 +18,7 @@ SCAFFOLD = re.compile(r"\(asyncio/(base_events|events|runners)\.py(:\d+)?\)")
 """Frames that say no more than that something runs in the event loop."""
 
 COMPONENTS: tuple[tuple[str, str, str], ...] = (
-    ("decode the page", r"platform/(wire|lenient|split|results)\.py", "#7eb6d9"),
+    ("decode the page", r"platform/(wire|lenient|split|results)\.py|domain/unread\.py", "#7eb6d9"),
     ("decide: match, splice, headers, mark", r"domain/decide\.py", "#f2a65a"),
     ("count for the insight views", r"domain/census\.py", "#d9cf6a"),
     ("ledger: lookup and mark", r"redis_ledger/|redis/", "#c98bb9"),
