@@ -19,8 +19,9 @@ from bridge.domain.errors import Retry
 from bridge.domain.model import Batch, Result, SequenceId, Undecodable
 from bridge.domain.unread import Unread
 
-READ_AT_ONCE_BYTES_MAX = 256 * 1024
-"""A larger page is read result by result while it is decided: by then it would have left the processor's caches."""
+READ_AT_ONCE_MAX = 128
+"""A page of more results is read result by result while it is decided: by then they would have left the processor's
+caches."""
 _MESSAGE_CHARS_MAX = 500
 _OWN_KEYS = (b'"results"', b'"sequence_id"')
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
@@ -65,7 +66,7 @@ def decode_page(body: bytes, size_asked: int) -> Batch:
         raise _bad_page("the page has no sequence_id")
     results = Unread(raws, _read_of_page)
     return Batch(
-        results=results if len(body) > READ_AT_ONCE_BYTES_MAX else list(results),
+        results=results if len(raws) > READ_AT_ONCE_MAX else list(results),
         sequence_id=SequenceId(page.sequence_id),
         filtered=_count(page.filtered),
         is_end=page.is_end_sequence if isinstance(page.is_end_sequence, bool) else None,

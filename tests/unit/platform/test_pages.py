@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.adapters.platform.split import NotBalanced, split_elements, split_members
-from bridge.adapters.platform.wire import READ_AT_ONCE_BYTES_MAX, decode_page
+from bridge.adapters.platform.wire import READ_AT_ONCE_MAX, decode_page
 from bridge.domain.errors import Retry
 from bridge.domain.model import Undecodable
 from bridge.domain.unread import Unread
@@ -25,8 +25,8 @@ def test_a_page_is_its_results_in_order_with_their_bytes() -> None:
 
 def test_a_large_page_is_read_while_somebody_goes_through_it() -> None:
     """What comes of it is the same."""
-    raws = [raw_result(1), b'{"comment":"\xff"}', b"7", raw_result(2, padding="x" * READ_AT_ONCE_BYTES_MAX)]
-    large, small = decode_page(page_of(*raws), 4), decode_page(page_of(*raws[:3]), 4)
+    raws = [b'{"comment":"\xff"}', b"7", *(raw_result(number) for number in range(READ_AT_ONCE_MAX))]
+    large, small = decode_page(page_of(*raws), 512), decode_page(page_of(*raws[:3]), 512)
     assert isinstance(large.results, Unread)
     assert not isinstance(small.results, Unread)
     assert [result.raw for result in large.results] == raws
@@ -34,12 +34,10 @@ def test_a_large_page_is_read_while_somebody_goes_through_it() -> None:
 
 
 def test_a_large_page_of_garbage_is_told_at_the_latest_where_it_is_read() -> None:
-    raws = [
-        raw_result(1),
-        raw_result(2, padding="x" * READ_AT_ONCE_BYTES_MAX).replace(b'"entities": ', b'"entities": nope'),
-    ]
+    raws = [raw_result(number) for number in range(READ_AT_ONCE_MAX)]
+    garbled = raw_result(1).replace(b'"entities": ', b'"entities": nope')
     with pytest.raises(Retry) as caught:
-        list(decode_page(page_of(*raws), 4).results)
+        list(decode_page(page_of(*raws, garbled), 512).results)
     assert caught.value.code == "bad_page"
 
 
