@@ -189,7 +189,7 @@ def share_replayed(reset: Reset) -> float | None:
 
 
 def _counted(reset: Reset, batch: Batch) -> Reset:
-    first, last = _first_instant(batch.results), _first_instant(reversed(batch.results))
+    first, last = first_instant(batch.results), first_instant(reversed(batch.results))
     return replace(
         reset,
         replayed=reset.replayed + len(batch.results),
@@ -198,6 +198,7 @@ def _counted(reset: Reset, batch: Batch) -> Reset:
     )
 
 
-def _first_instant(results: Iterable[Result | Undecodable]) -> datetime | None:
+def first_instant(results: Iterable[Result | Undecodable]) -> datetime | None:
+    """The first upload time that can be read."""
     instants = (parse_instant(created_at(each)) for each in results)
     return next((instant for instant in instants if instant is not None), None)

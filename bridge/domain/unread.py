@@ -9,8 +9,6 @@ from typing_extensions import override
 
 from bridge.domain.model import Result, SequenceId, Undecodable
 
-NO_ID = SequenceId("")
-
 
 class Unread(Sequence[Result | Undecodable]):
     """Each result is read at each visit, and only its bytes are kept.
@@ -28,7 +26,7 @@ class Unread(Sequence[Result | Undecodable]):
     def ids(self) -> Sequence[SequenceId]:
         """As `id_of`, in their places."""
         if self._ids is None:
-            self._ids = [id_of(result) for result in self]
+            self._ids = [id_of(result) for result in map(self._read, self._raws)]
         return self._ids
 
     @override
@@ -40,7 +38,7 @@ class Unread(Sequence[Result | Undecodable]):
         read, ids = self._read, list[SequenceId]()
         for raw in self._raws:
             result = read(raw)
-            ids.append(NO_ID if isinstance(result, Undecodable) else result.sequence_id)
+            ids.append(id_of(result))
             yield result
         self._ids = ids
 
@@ -62,4 +60,4 @@ class Unread(Sequence[Result | Undecodable]):
 
 def id_of(result: Result | Undecodable) -> SequenceId:
     """Empty for what could not be decoded: its id may be made of its bytes, and the same garbage may come twice."""
-    return NO_ID if isinstance(result, Undecodable) else result.sequence_id
+    return SequenceId("") if isinstance(result, Undecodable) else result.sequence_id

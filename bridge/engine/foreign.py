@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 from uuid import uuid4
 
-from bridge.domain.instant import parse_instant
-from bridge.domain.model import Batch, created_at
+from bridge.domain.model import Batch
 from bridge.domain.plan import OnForeignReset, TriggerPlan
-from bridge.domain.replay import noticed
+from bridge.domain.replay import first_instant, noticed
 from bridge.domain.settle import settled_before
 from bridge.domain.standing import Bookmark, Reset, ResetPhase
 from bridge.domain.trail import PROBE_SIZE, clear, is_behind
@@ -52,7 +50,7 @@ async def _undo(
     """Back to where the trigger stood. Whatever comes from there is new, even if it is the same page once more (I1)."""
     await neighbours.source.advance(plan.ref, settled_before(place))
     clear(probe, memory.trail)
-    signals.moved_back(plan.name, OnForeignReset.SKIP.value, _first_instant(probe))
+    signals.moved_back(plan.name, OnForeignReset.SKIP.value, first_instant(probe.results))
 
 
 async def _replay(
@@ -67,7 +65,7 @@ async def _replay(
     now = neighbours.clock.now()
     found = Reset(
         id=f"{PLATFORM}-{uuid4().hex[:12]}",
-        to_comment_created_at=_first_instant(probe) or now,
+        to_comment_created_at=first_instant(probe.results) or now,
         requested_at=now,
         requested_by=PLATFORM,
         reason="the trigger was reset at the platform",
@@ -77,8 +75,3 @@ async def _replay(
     memory.bookmark, memory.trail = None, fresh_trail(neighbours.clock)
     signals.moved_back(plan.name, OnForeignReset.REPLAY.value, found.to_comment_created_at)
     tell(found, keeper, signals)
-
-
-def _first_instant(probe: Batch) -> datetime | None:
-    instants = (parse_instant(created_at(result)) for result in probe.results)
-    return next((instant for instant in instants if instant is not None), None)

@@ -96,7 +96,7 @@ def decode_result(raw: bytes) -> Result | Undecodable:
 
 
 def _read_of_page(raw: bytes) -> Result | Undecodable:
-    """Where the page could be taken apart no result is broken off, unless the brackets in a text misled us."""
+    """As `decode_result`. Raises Retry for what is no JSON: a garbled page can be taken apart by its brackets, too."""
     result = decode_result(bytes(raw))
     if isinstance(result, Undecodable) and result.reason == NOT_JSON:
         raise _bad_page("a result in the page is broken off or garbled")
