@@ -14,10 +14,16 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
+from redis.exceptions import NoScriptError
 from typing_extensions import override
 
 from bridge.adapters.redis_ledger.address import RedisAddress, Topology, address_of
+from bridge.adapters.redis_ledger.lane import Lane
+from bridge.adapters.redis_ledger.scripts import Call
 from bridge.adapters.redis_ledger.settings import RedisSettings
+
+SPARE_CONNECTIONS = 100
+"""For PING and INFO, which wait for none to be free."""
 
 Argument = bytes | str | int
 Info = Mapping[str, object]
@@ -29,6 +35,17 @@ class Connected(ABC):
     @abstractmethod
     async def command(self, *args: Argument) -> object:
         """Send one command to the node its keys are on."""
+
+    async def evaluated(self, call: Call, last: bytes) -> object:
+        """Run a script by its name, or by its text where the server lost it (a restart, a flush), which teaches it
+        again. In bound of the caller's."""
+        try:
+            return await self._by_name(call, last)
+        except NoScriptError:
+            return await self.command(*call.words("EVAL", call.script.text), last)
+
+    async def _by_name(self, call: Call, last: bytes) -> object:
+        return await self.command(*call.words("EVALSHA", call.script.sha), last)
 
     @abstractmethod
     async def infos(self, section: str) -> Sequence[tuple[str, Info]]:
@@ -65,10 +82,15 @@ class _Single(Connected):
     def __init__(self, client: Redis) -> None:
         self._client = client
         self._raw = cast(_Raw, client)
+        self._lane = Lane(client.connection_pool)
 
     @override
     async def command(self, *args: Argument) -> object:
         return await self._raw.execute_command(*args)
+
+    @override
+    async def _by_name(self, call: Call, last: bytes) -> object:
+        return await self._lane.ask(call.packed(last))
 
     @override
     async def infos(self, section: str) -> Sequence[tuple[str, Info]]:
@@ -90,8 +112,7 @@ class _Sentinel(_Single):
             "password": settings.sentinel_password,
         }
         self._sentinel = cast(Callable[..., Any], Sentinel)(address.nodes, sentinel_kwargs=asking)
-        primary = _common(settings, address) | _credentials(settings, address) | {"db": address.db}
-        super().__init__(self._sentinel.master_for(address.service, **primary))
+        super().__init__(self._sentinel.master_for(address.service, **_server(settings, address)))
 
     @override
     async def close(self) -> None:
@@ -131,7 +152,13 @@ class _Cluster(Connected):
 
 def _single(settings: RedisSettings, address: RedisAddress) -> Redis:
     host, port = address.nodes[0]
-    return Redis(host=host, port=port, db=address.db, **_common(settings, address), **_credentials(settings, address))
+    return Redis(host=host, port=port, **_server(settings, address))
+
+
+def _server(settings: RedisSettings, address: RedisAddress) -> dict[str, Any]:
+    """The one server that takes the marks. Who calls bounds the whole of a call: no timer for each of its steps."""
+    own = {"db": address.db, "socket_timeout": None, "max_connections": settings.connections_max + SPARE_CONNECTIONS}
+    return _common(settings, address) | _credentials(settings, address) | own
 
 
 def _common(settings: RedisSettings, address: RedisAddress) -> dict[str, Any]:

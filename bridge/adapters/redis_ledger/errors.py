@@ -71,13 +71,17 @@ _BY_WORD = {
 _WORD = re.compile(rf"\b({'|'.join(_BY_WORD)})\b")
 
 
+FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
+"""What Redis, its client and a bound raise."""
+
+
 @asynccontextmanager
 async def translated(timeout_s: float) -> AsyncIterator[None]:
     """Bounds what is awaited inside and raises Retry for whatever fails there."""
     try:
         async with asyncio.timeout(timeout_s):
             yield
-    except (RedisError, RedisClusterException, OSError, TimeoutError) as error:
+    except FAILURES as error:
         raise retry_of(error) from error
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
-from redis.exceptions import NoScriptError
-
-from bridge.adapters.redis_ledger.connect import Argument, connect
-from bridge.adapters.redis_ledger.errors import DENIED, ERROR, READONLY, translated
+from bridge.adapters.redis_ledger.bound import Bound
+from bridge.adapters.redis_ledger.connect import connect
+from bridge.adapters.redis_ledger.errors import DENIED, ERROR, FAILURES, READONLY, retry_of, translated
 from bridge.adapters.redis_ledger.promises import Finding, findings_of, scripts_denied, unverified
-from bridge.adapters.redis_ledger.scripts import MARK, MARKED, Script, lifetimes, ring_of
+from bridge.adapters.redis_ledger.scripts import MARK, MARKED, Call, lifetimes, ring_of
 from bridge.adapters.redis_ledger.settings import RedisSettings
 from bridge.domain.delivery import MARK_KEY_BYTES, MarkKey
 from bridge.domain.errors import Retry
@@ -20,6 +20,8 @@ from bridge.domain.model import TriggerRef
 
 IS_MARKED = ord("1")
 CLOSE_TIMEOUT_S = 5.0
+CALLS_KEPT = 512
+"""A kilobyte each; which are forgotten costs a few microseconds to make again."""
 NOBODY = TriggerRef(project="", dataset="", trigger="")
 
 
@@ -34,7 +36,10 @@ class RedisLedger:
         """Connects at the first call. Raises ValueError for a bad URL."""
         self._connected = connect(settings)
         self._timeout_s = settings.timeout_s
+        self._bound = Bound(settings.timeout_s)
         self._lifetimes = lifetimes(settings.key_ttl_s)
+        self._asking = lru_cache(CALLS_KEPT)(lambda trigger: Call(MARKED, ring_of(trigger)))
+        self._marking = lru_cache(CALLS_KEPT)(lambda trigger: Call(MARK, ring_of(trigger), self._lifetimes))
         self._in_flight = asyncio.Semaphore(settings.connections_max)
 
     async def __aenter__(self) -> Self:
@@ -49,7 +54,7 @@ class RedisLedger:
         """Which of these are marked."""
         if not marks:
             return frozenset()
-        found = await self._run(MARKED, trigger, _joined(marks))
+        found = await self._run(self._asking(trigger), _joined(marks))
         if not isinstance(found, bytes) or len(found) != len(marks):
             raise Retry("Redis did not answer for every mark it was asked for", code=ERROR)
         if IS_MARKED not in found:
@@ -59,7 +64,7 @@ class RedisLedger:
     async def mark(self, trigger: TriggerRef, marks: Sequence[MarkKey]) -> None:
         """Mark these for `key_ttl_s` at least, and half as long again at most."""
         if marks:
-            await self._run(MARK, trigger, *self._lifetimes, _joined(marks))
+            await self._run(self._marking(trigger), _joined(marks))
 
     async def ping(self) -> None:
         """Whether it serves; for readiness."""
@@ -98,22 +103,16 @@ class RedisLedger:
         async with translated(CLOSE_TIMEOUT_S):
             await self._connected.close()
 
-    async def _run(self, script: Script, trigger: TriggerRef, *args: Argument) -> object:
-        keys = ring_of(trigger)
+    async def _run(self, call: Call, marks: bytes) -> object:
         try:
-            async with translated(self._timeout_s), self._in_flight:
-                return await self._evaluated(script, len(keys), *keys, *args)
-        except Retry as error:
-            if error.code == READONLY:
+            with self._bound.call():
+                async with self._in_flight:
+                    return await self._connected.evaluated(call, marks)
+        except FAILURES as error:
+            told = retry_of(error)
+            if told.code == READONLY:
                 await self._forget()
-            raise
-
-    async def _evaluated(self, script: Script, *args: Argument) -> object:
-        """By name; by its text where the server lost it (a restart, a flush), which also teaches it again."""
-        try:
-            return await self._connected.command("EVALSHA", script.sha, *args)
-        except NoScriptError:
-            return await self._connected.command("EVAL", script.text, *args)
+            raise told from error
 
     async def _forget(self) -> None:
         """After a failover behind one name, an old connection would stay with the demoted server for ever."""
@@ -123,6 +122,6 @@ class RedisLedger:
 
 def _joined(marks: Sequence[MarkKey]) -> bytes:
     """Marks of another length would shift all behind them into other marks."""
-    if set(map(len, marks)) - {MARK_KEY_BYTES}:
+    if list(map(len, marks)).count(MARK_KEY_BYTES) != len(marks):
         raise ValueError(f"a mark has {MARK_KEY_BYTES} bytes")
     return b"".join(marks)

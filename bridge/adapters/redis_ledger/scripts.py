@@ -15,6 +15,7 @@ trigger that stopped altogether are left to expiry.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -40,6 +41,33 @@ class Script:
     def sha(self) -> str:
         """What EVALSHA takes."""
         return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+@dataclass(frozen=True)
+class Call:
+    """A script with all of its words but the last, which are the same in each call for a trigger."""
+
+    script: Script
+    keys: Sequence[bytes]
+    args: Sequence[int] = ()
+
+    def words(self, how: str, what: str) -> list[bytes | str | int]:
+        """By EVALSHA and the script's name, or by EVAL and its text."""
+        return [how, what, len(self.keys), *self.keys, *self.args]
+
+    @cached_property
+    def _head(self) -> bytes:
+        words = self.words("EVALSHA", self.script.sha)
+        return b"*%d\r\n" % (len(words) + 1) + b"".join(map(_packed, words))
+
+    def packed(self, last: bytes) -> list[bytes]:
+        """EVALSHA in Redis' protocol."""
+        return [self._head, b"$%d\r\n" % len(last), last, b"\r\n"]
+
+
+def _packed(word: bytes | str | int) -> bytes:
+    spelled = word if isinstance(word, bytes) else str(word).encode()
+    return b"$%d\r\n%b\r\n" % (len(spelled), spelled)
 
 
 def ring_of(trigger: TriggerRef) -> list[bytes]:
