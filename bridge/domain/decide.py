@@ -19,6 +19,7 @@ from bridge.domain.record import (
     is_surely_small,
     own_headers,
     record_bytes,
+    spliced,
     text,
 )
 from bridge.domain.record_key import RecordKey, keyed_by
@@ -107,14 +108,15 @@ class _Table:
     def send(self, result: Result, route: str, topic: str, matched: Sequence[MatchedLabel]) -> None:
         comment, sequence_id, bytes_max = result.comment, result.sequence_id, self.plan.record_bytes_max
         mark, key, writer = self.marks.of(sequence_id, route), self.key_of(comment), self.writer.on(route, topic)
-        value = writer.value(result, matched)
-        shared, own = writer.shared_headers, own_headers(mark, comment.uid, comment.created_at)
-        too_large = not is_surely_small(key, value, bytes_max) and record_bytes(key, value, shared + own) > bytes_max
-        reason = TOO_LARGE if too_large else self.refused.get(mark)
+        front, rest, shared, uid = writer.front(matched), spliced(result), writer.shared_headers, comment.uid
+        names, texts = own_headers(mark, uid, comment.created_at)
+        delivery = Delivery(mark, topic, route, key, front, rest, shared, names, texts, sequence_id, uid)
+        is_small = is_surely_small(key, len(front) + len(rest), bytes_max) or record_bytes(delivery) <= bytes_max
+        reason = self.refused.get(mark) if is_small else TOO_LARGE
         if reason:
             self.park(result, reason, route=route, topic=topic)
             return
-        self.deliveries.append(Delivery(mark, topic, route, key, value, shared, own, sequence_id, comment.uid))
+        self.deliveries.append(delivery)
 
     def park(self, result: Result | Undecodable, reason: str, route: str, topic: str) -> None:
         """Make a dead letter of one delivery that cannot be; it is acked, marked and counted like any other (I8)."""
@@ -131,15 +133,18 @@ class _Table:
             ("bridge_error_message", text(ERROR_MESSAGES.get(reason, reason))),
             *((("bridge_original_topic", text(topic)),) if topic else ()),
         )
+        names, texts = own_headers(mark, uid, created_at)
         self.deliveries.append(
             Delivery(
                 mark=mark,
                 topic=dead_letter.topic,
                 route=DEAD_LETTER_ROUTE,
                 key=text(uid) if uid else None,
-                value=writer.dead_letter(result, reason, bytes_max),
+                front=writer.dead_letter(result, reason, bytes_max),
+                rest=b"",
                 shared_headers=writer.shared_headers,
-                own_headers=own_headers(mark, uid, created_at) + about,
+                own_names=names + tuple(name for name, _ in about),
+                own_texts=texts + tuple(text for _, text in about),
                 sequence_id=result.sequence_id,
                 uid=uid,
                 dead_letter_reason=reason,

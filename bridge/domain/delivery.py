@@ -43,11 +43,15 @@ def _spelled(field: str) -> str:
 
 
 Headers = tuple[tuple[str, bytes], ...]
+HeaderNames = tuple[str, ...]
 
 
 @dataclass(slots=True)
 class Delivery:
     """One record to be, on one topic. Deliveries of a batch stand in the trigger's order (I9).
+
+    Its value is `front` and then `rest`, joined by whoever sends it: those of a batch are more than the processor's
+    caches hold, and each copy of them takes its time. `own_texts` stand behind `own_names`, one object for many.
 
     What the platform wrote is in no representation of it (I10). Never changed, and yet not frozen, and made by position
     where there is one of them for every record: that takes 0.2 microseconds, by keyword 0.6, frozen 1.2.
@@ -57,17 +61,24 @@ class Delivery:
     topic: str
     route: str
     key: bytes | None = field(repr=False)
-    value: bytes = field(repr=False)
+    front: bytes = field(repr=False)
+    rest: bytes = field(repr=False)
     shared_headers: Headers = field(repr=False)
-    own_headers: Headers = field(repr=False)
+    own_names: HeaderNames = field(repr=False)
+    own_texts: tuple[bytes, ...] = field(repr=False)
     sequence_id: SequenceId
     uid: str
     dead_letter_reason: str | None = None
 
     @property
+    def value(self) -> bytes:
+        """The record."""
+        return self.front + self.rest
+
+    @property
     def headers(self) -> Headers:
         """All of them. The shared ones are one object for all records of a route, to be spelled once."""
-        return self.shared_headers + self.own_headers
+        return self.shared_headers + tuple(zip(self.own_names, self.own_texts, strict=True))
 
 
 TRACEPARENT = "traceparent"
@@ -90,9 +101,11 @@ def traced(deliveries: Sequence[Delivery], traceparents: Iterable[str]) -> list[
                 delivery.topic,
                 delivery.route,
                 delivery.key,
-                delivery.value,
+                delivery.front,
+                delivery.rest,
                 shared,
-                delivery.own_headers,
+                delivery.own_names,
+                delivery.own_texts,
                 delivery.sequence_id,
                 delivery.uid,
                 delivery.dead_letter_reason,

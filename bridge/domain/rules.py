@@ -103,11 +103,15 @@ class RuleSet:
             return None
         held: dict[int, RouteMatch] = {}
         for each in result.labels:
-            for place, leaf, low, high in self._plain.get(each.name, ()):
-                if low <= each.probability <= high:
+            leaves = self._plain.get(each.name)
+            if leaves is None:
+                continue
+            probability = each.probability
+            for place, leaf, low, high in leaves:
+                if low <= probability <= high:
                     if place in held:
                         return None
-                    matched = MatchedLabel(leaf.pattern, each.probability, leaf.min)
+                    matched = MatchedLabel(leaf.pattern, probability, leaf.min)
                     held[place] = RouteMatch(self.routes[place], (matched,))
         if len(held) < 2:
             return list(held.values())

@@ -208,8 +208,9 @@ def _identified(body: DeadLetterBody, recovered: Mapping[str, bytes]) -> bytes |
 
 def _from(record: TopicRecord, delivery: Delivery) -> Delivery:
     """With the dead letter's place, so that the record can be followed back."""
-    from_there = (REDRIVEN_FROM, record.place.spelled.encode())
-    return replace(delivery, own_headers=(*delivery.own_headers, from_there))
+    from_there = record.place.spelled.encode()
+    names, texts = (*delivery.own_names, REDRIVEN_FROM), (*delivery.own_texts, from_there)
+    return replace(delivery, own_names=names, own_texts=texts)
 
 
 def _within(letters: Sequence[Letter], left: int) -> list[Letter]:

@@ -42,14 +42,17 @@ def deliveries(start: int, count: int) -> Iterator[Delivery]:
     for number in range(start, start + count):
         mark = mark_key(REF.identity, Generation(0), SequenceId(f"seq-{number}"), "urgent")
         created = f"2020-06-01T{number // 3_600_000 % 24:02}:{number // 60_000 % 60:02}:{number % 60_000 / 1000:06.3f}Z"
+        names, texts = own_headers(mark, f"18ba5ce699f8da1f.{number:x}", created)
         yield Delivery(
             mark=mark,
             topic=TOPICS[number % 2],
             route="urgent",
             key=f"thread-{number // 5}".encode(),
-            value=value,
+            front=value,
+            rest=b"",
             shared_headers=shared[TOPICS[number % 2]],
-            own_headers=own_headers(mark, f"18ba5ce699f8da1f.{number:x}", created),
+            own_names=names,
+            own_texts=texts,
             sequence_id=SequenceId(f"seq-{number}"),
             uid=f"{number:x}",
         )

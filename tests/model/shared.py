@@ -159,9 +159,11 @@ def _delivery(generation_: int, place: int) -> Delivery:
         topic="rpa.urgent",
         route="urgent",
         key=b"t1",
-        value=b"",
+        front=b"",
+        rest=b"",
         shared_headers=(),
-        own_headers=(),
+        own_names=(),
+        own_texts=(),
         sequence_id=SequenceId(f"seq-{place}"),
         uid=f"{place}",
     )

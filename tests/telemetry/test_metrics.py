@@ -72,7 +72,7 @@ async def test_a_thousand_triggers_keep_their_series_apart() -> None:
     """The SDK folds what is over its limit into one nameless series, which would hide every trigger behind it."""
     routes = ("urgent", "trades", "rare")
     sent = [
-        Delivery(MarkKey(bytes(16)), f"rpa.{route}", route, None, b"", (), (), SequenceId("s"), "uid")
+        Delivery(MarkKey(bytes(16)), f"rpa.{route}", route, None, b"", b"", (), (), (), SequenceId("s"), "uid")
         for route in routes
     ]
     receipts = [Receipt(one.mark, Outcome.ACKED, one.topic, 0, 0) for one in sent]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
+from itertools import chain
 from time import time  # noqa: TID251
 from typing import Any, NamedTuple, Protocol
 
@@ -15,7 +16,7 @@ from aiokafka.codec import gzip_encode, lz4_encode, snappy_encode, zstd_encode
 from google_crc32c import extend
 from google_crc32c import value as checksum
 
-from bridge.domain.delivery import Headers
+from bridge.domain.delivery import HeaderNames, Headers
 
 CODECS: dict[str | None, int] = {None: 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 """As the attributes of a batch name them."""
@@ -25,6 +26,7 @@ _IS_TRANSACTIONAL = 0x10
 _MAGIC = 2
 _NOBODY = (-1, -1, -1)
 _NO_KEY = -1
+_USUAL_OWN_HEADERS = 3
 
 _OPENING = struct.Struct(">qiibI").pack
 """Base offset, length of what follows, epoch of the leader, magic, checksum of what follows."""
@@ -35,25 +37,34 @@ HEADER_BYTES = 61
 
 
 class Content(Protocol):
-    """What a record is made of. `shared_headers` is one object for many records, and comes first."""
+    """What a record is made of. The value is `front` and then `rest`, which is not copied until the batch is written.
+
+    Headers are the shared ones, one object for many records, and then those of `own_names`, one object for many too.
+    """
 
     @property
     def key(self) -> bytes | None: ...
     @property
-    def value(self) -> bytes: ...
+    def front(self) -> bytes: ...
+    @property
+    def rest(self) -> bytes: ...
     @property
     def shared_headers(self) -> Headers: ...
     @property
-    def own_headers(self) -> Headers: ...
+    def own_names(self) -> HeaderNames: ...
+    @property
+    def own_texts(self) -> tuple[bytes, ...]: ...
 
 
 class PlainContent(NamedTuple):
     """Of what the bridge keeps for itself, which needs no headers."""
 
     key: bytes | None
-    value: bytes
+    front: bytes
+    rest: bytes = b""
     shared_headers: Headers = ()
-    own_headers: Headers = ()
+    own_names: HeaderNames = ()
+    own_texts: tuple[bytes, ...] = ()
 
 
 class Batch:
@@ -99,18 +110,23 @@ class Batch:
         first_ms = self._first_ms if before else now_ms
         room, parts, delta = self._bytes_max - self._size, self._parts, b"\0" + VARINTS[now_ms - first_ms]
         shared_before: Headers | None = None
-        shared = b""
+        names_before: HeaderNames | None = None
+        shared, names, own = b"", list[bytes](), tuple[bytes, ...]()
         for content in contents:
-            key, value, own = content.key, content.value, content.own_headers
-            if content.shared_headers is not shared_before:
-                shared_before = content.shared_headers
-                shared = b"".join(map(_header, shared_before))
-            headers = VARINTS[len(shared_before) + len(own)]
-            key_length = VARINTS[_NO_KEY if key is None else len(key)]
-            record = [delta, VARINTS[count], key_length, key or b"", VARINTS[len(value)], value, headers, shared]
-            for name, text in own:
-                record += NAMES[name], VARINTS[len(text)], text
-            body = b"".join(record)
+            key, front, rest, texts = content.key, content.front, content.rest, content.own_texts
+            if content.shared_headers is not shared_before or content.own_names is not names_before:
+                shared_before, names_before = content.shared_headers, content.own_names
+                shared = VARINTS[len(shared_before) + len(names_before)] + b"".join(map(_header, shared_before))
+                names = [NAMES[name] for name in names_before]
+            key_length, value_length = VARINTS[_NO_KEY if key is None else len(key)], VARINTS[len(front) + len(rest)]
+            record = (delta, VARINTS[count], key_length, key or b"", value_length, front, rest, shared)
+            if len(texts) == _USUAL_OWN_HEADERS:
+                # What `_own` does, written out for nearly every record: that takes a third of a loop's time.
+                (first, second, third), (one, two, three) = names, texts
+                own = first, VARINTS[len(one)], one, second, VARINTS[len(two)], two, third, VARINTS[len(three)], three
+            else:
+                own = _own(names, texts)
+            body = b"".join(record + own)
             opening = VARINTS[len(body)]
             room -= len(opening) + len(body)
             if room < 0:
@@ -202,6 +218,11 @@ def _name(name: str) -> bytes:
 def _header(header: tuple[str, bytes]) -> bytes:
     name, text = header
     return b"".join((NAMES[name], VARINTS[len(text)], text))
+
+
+def _own(names: Iterable[bytes], texts: Iterable[bytes]) -> tuple[bytes, ...]:
+    spelled = ((name, VARINTS[len(text)], text) for name, text in zip(names, texts, strict=True))
+    return tuple(chain.from_iterable(spelled))
 
 
 VARINTS = Memo(_varint, entries_max=16_384)

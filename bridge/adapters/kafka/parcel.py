@@ -133,7 +133,8 @@ class Lane:
     @property
     def held_bytes(self) -> int:
         """About what will be packed."""
-        return sum(len(self._deliveries[index].value) for index in self.held)
+        held = map(self._deliveries.__getitem__, self.held)
+        return sum(len(each.front) + len(each.rest) for each in held)
 
     def pack(self) -> None:
         """Make parcels of what is held."""

@@ -44,9 +44,11 @@ def deliveries_of(topic: str, size: int) -> list[Delivery]:
             topic=topic,
             route="bench",
             key=b"%036d" % number,
-            value=a_value(size, number),
+            front=b"",
+            rest=a_value(size, number),
             shared_headers=HEADERS,
-            own_headers=(),
+            own_names=(),
+            own_texts=(),
             sequence_id=SequenceId(str(number)),
             uid=str(number),
         )

@@ -35,9 +35,11 @@ def a_delivery(topic: str, number: int, *, key: bytes | None = b"thread-1", size
         topic=topic,
         route="urgent",
         key=key,
-        value=value + _noise(size - len(value), number),
+        front=value,
+        rest=_noise(size - len(value), number),
         shared_headers=(("content-type", b"application/json"),),
-        own_headers=(("ce_id", b"%032x" % number),),
+        own_names=("ce_id",),
+        own_texts=(b"%032x" % number,),
         sequence_id=sequence_id,
         uid=f"uid-{number}",
     )

@@ -106,8 +106,8 @@ async def test_what_was_redriven_is_known_by_its_header(world: World) -> None:
     """It may have got its uid only when it could be read."""
     plan = await a_plan_on(world)
     (delivery,) = decide(a_batch([raw_result(1, {"Urgent": 0.9})]), plan, Generation(0), {}, "").deliveries
-    headers = (*delivery.own_headers, (REDRIVEN_FROM, b"rpa.dead/0/7"))
-    await world.land([replace(delivery, own_headers=headers)], NOW)
+    names, texts = (*delivery.own_names, REDRIVEN_FROM), (*delivery.own_texts, b"rpa.dead/0/7")
+    await world.land([replace(delivery, own_names=names, own_texts=texts)], NOW)
     assert await world.reader.marks_of(plan, set(), None) == {delivery.mark}
 
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.adapters.platform.wire import decode_result
-from bridge.domain.delivery import MarkKey
-from bridge.domain.model import Generation, TriggerRef, Undecodable
-from bridge.domain.record import FIXED_BYTES_MAX, RecordWriter, is_surely_small, own_headers, record_bytes
+from bridge.domain.delivery import Delivery, MarkKey
+from bridge.domain.model import Generation, SequenceId, TriggerRef, Undecodable
+from bridge.domain.record import FIXED_BYTES_MAX, RecordWriter, is_surely_small, own_headers, record_bytes, spliced
 
 texts = st.text(max_size=400)
 
@@ -25,10 +25,23 @@ def test_what_is_surely_small_is_within_the_bound(
     assert not isinstance(result, Undecodable)
     ref = TriggerRef(project=project, dataset="collateral", trigger="dispute")
     writer = RecordWriter("disputes", ref, Generation(3), f"00-{'1' * 32}-{'2' * 16}-01").on(route, "rpa.disputes")
-    value = writer.value(result, ())
-    headers = writer.shared_headers + own_headers(MarkKey(bytes(16)), uid, created_at)
-
-    tightest = 2 * len(value) + len(uid.encode()) + FIXED_BYTES_MAX
-    assert is_surely_small(uid.encode(), value, tightest)
-    assert record_bytes(uid.encode(), value, headers) <= tightest
-    assert not is_surely_small(uid.encode(), value, tightest - 1)
+    mark, key = MarkKey(bytes(16)), uid.encode()
+    names, own = own_headers(mark, uid, created_at)
+    delivery = Delivery(
+        mark=mark,
+        topic="rpa.disputes",
+        route=route,
+        key=key,
+        front=writer.front(()),
+        rest=spliced(result),
+        shared_headers=writer.shared_headers,
+        own_names=names,
+        own_texts=own,
+        sequence_id=SequenceId("s"),
+        uid=uid,
+    )
+    value_bytes = len(delivery.value)
+    tightest = 2 * value_bytes + len(key) + FIXED_BYTES_MAX
+    assert is_surely_small(key, value_bytes, tightest)
+    assert record_bytes(delivery) <= tightest
+    assert not is_surely_small(key, value_bytes, tightest - 1)

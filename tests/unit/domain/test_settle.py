@@ -21,9 +21,11 @@ def delivery(number: int) -> Delivery:
         topic="t",
         route="r",
         key=None,
-        value=b"",
+        front=b"",
+        rest=b"",
         shared_headers=(),
-        own_headers=(),
+        own_names=(),
+        own_texts=(),
         sequence_id=SequenceId(f"{number}"),
         uid="",
     )

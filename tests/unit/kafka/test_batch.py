@@ -11,17 +11,27 @@ from bridge.adapters.kafka.batch import CODECS, HEADER_BYTES, NAMES, VARINTS, Ba
 
 NOW_MS = 1_700_000_000_000
 ROOM = 10_000_000
+ALL_NAMES = ("ce_id", "ce_subject", "ce_time", "bridge_error")
+SAME_NAMES = [ALL_NAMES[:count] for count in range(len(ALL_NAMES) + 1)]
 SHARED = (("ce_type", b"com.reinfer.trigger.result.v1"), ("traceparent", b"00-1-2-01"))
 
-headers = st.lists(st.tuples(st.text(max_size=20), st.binary(max_size=200)), max_size=3).map(tuple)
+headers = st.lists(st.tuples(st.text(max_size=20), st.binary(max_size=200)), max_size=4).map(tuple)
 lengths = st.sampled_from([0, 1, 63, 64, 100, 8_191, 8_192, 20_000])
-contents = st.builds(
-    PlainContent,
-    key=st.none() | st.binary(max_size=70) | lengths.map(bytes),
-    value=st.binary(max_size=70) | lengths.map(bytes),
-    shared_headers=st.sampled_from([(), SHARED]) | headers,
-    own_headers=headers,
-)
+values = st.binary(max_size=70) | lengths.map(bytes)
+
+
+@st.composite
+def contents(draw: st.DrawFn) -> PlainContent:
+    """Of some the names are one object, as they are of the records of a route, of others they only look alike."""
+    own = draw(headers)
+    return PlainContent(
+        draw(st.none() | values),
+        draw(values),
+        draw(values),
+        draw(st.sampled_from([(), SHARED]) | headers),
+        draw(st.sampled_from([SAME_NAMES[len(own)], tuple(name for name, _ in own)])),
+        tuple(text for _, text in own),
+    )
 
 
 def inherited(
@@ -32,8 +42,8 @@ def inherited(
     count = 0
     for timestamp_ms, some in filled:
         for each in some:
-            both = [*each.shared_headers, *each.own_headers]
-            assert builder.append(count, timestamp_ms, each.key, each.value, both) is not None
+            both = [*each.shared_headers, *zip(each.own_names, each.own_texts, strict=True)]
+            assert builder.append(count, timestamp_ms, each.key, each.front + each.rest, both) is not None
             count += 1
     return bytes(builder.build())
 
@@ -49,8 +59,8 @@ def ours(
 
 
 @given(
-    some=st.lists(contents, min_size=1, max_size=8),
-    more=st.lists(contents, max_size=3),
+    some=st.lists(contents(), min_size=1, max_size=8),
+    more=st.lists(contents(), max_size=3),
     later_ms=st.sampled_from([-5, 0, 1, 100, 10**10]),
     is_transactional=st.booleans(),
 )
@@ -119,7 +129,7 @@ def test_what_is_remembered_is_bounded() -> None:
     """Names come from dead letters of others too, when they are sent again."""
     batch = Batch(ROOM, None, is_transactional=False)
     for number in range(2_000):
-        assert batch.fill(NOW_MS, [PlainContent(None, bytes(number), ((f"name {number}", b""),))])
+        assert batch.fill(NOW_MS, [PlainContent(None, bytes(number), shared_headers=((f"name {number}", b""),))])
     assert len(NAMES) <= 1_024
     assert len(VARINTS) <= 16_384
     assert len(list(DefaultRecordBatch(batch.written()))) == batch.record_count()

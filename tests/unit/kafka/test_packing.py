@@ -43,9 +43,11 @@ def deliveries_of(sketched: list[Sketch]) -> list[Delivery]:
             topic=topic,
             route="r",
             key=key,
-            value=b"v" * size,
+            front=b"v" * (size // 3),
+            rest=b"v" * (size - size // 3),
             shared_headers=HEADERS[:1],
-            own_headers=HEADERS[1:],
+            own_names=tuple(name for name, _ in HEADERS[1:]),
+            own_texts=tuple(text for _, text in HEADERS[1:]),
             sequence_id=SequenceId(str(number)),
             uid=str(number),
         )

@@ -71,7 +71,9 @@ class Wire:
 
 def a_batch(value_bytes: int, compression: str | None = None) -> Batch:
     batch = Batch(900_000, compression, is_transactional=False)
-    assert batch.fill(1_700_000_000_000, [PlainContent(b"key", b"v" * value_bytes, own_headers=(("ce_id", b"1"),))])
+    assert batch.fill(
+        1_700_000_000_000, [PlainContent(b"key", b"v" * value_bytes, own_names=("ce_id",), own_texts=(b"1",))]
+    )
     return batch
 
 
