@@ -40,6 +40,13 @@ class Source(Protocol):
 class Publisher(Protocol):
     """The broker."""
 
+    def prepare(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """The same deliveries, with what of a publish can be done before it is known whether they are to be sent.
+
+        Asks nobody, sends nothing and raises nothing. It serves one publish, of all of them, or none.
+        """
+        ...
+
     async def publish(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
         """One receipt per delivery, in their order, within a bound of its own.
 

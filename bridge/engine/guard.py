@@ -155,6 +155,10 @@ class GuardedPublisher:
         self._publisher = publisher
         self._guard = guard
 
+    def prepare(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """As the port says; nothing is sent, so nobody need be asked."""
+        return self._publisher.prepare(deliveries)
+
     async def publish(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
         """As the port says."""
         self._guard.permit()

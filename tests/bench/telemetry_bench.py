@@ -92,6 +92,9 @@ class Neighbour:
     async def reset(self, trigger: TriggerRef, to_comment_created_at: object) -> SequenceId:
         raise NotImplementedError
 
+    def prepare(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        return deliveries
+
     async def publish(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
         shapes = {delivery.topic: self._shape for delivery in deliveries}
         for lane in lanes_for(deliveries, shapes, dict.fromkeys(shapes, 0), "zstd", 1_600_000_000_000):

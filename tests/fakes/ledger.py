@@ -25,7 +25,10 @@ class Fault:
 
 
 class FakeLedger:
-    """Passes the contract suite of the Ledger port. `calls` holds what was asked, in order."""
+    """Passes the contract suite of the Ledger port. `calls` holds what was asked, in order.
+
+    `answers_after_s` is how long it takes to say what is marked.
+    """
 
     def __init__(self, clock: Clock | None = None, *, key_ttl_s: float = 86_400.0) -> None:
         self._clock = clock or FakeClock(manual=True)
@@ -33,11 +36,14 @@ class FakeLedger:
         self._until: dict[tuple[str, MarkKey], float] = {}
         self._faults: defaultdict[Operation, deque[Fault]] = defaultdict(deque)
         self._out: BridgeError | None = None
+        self.answers_after_s = 0.0
         self.calls: list[tuple[Operation, str, tuple[MarkKey, ...]]] = []
 
     async def marked(self, trigger: TriggerRef, marks: Sequence[MarkKey]) -> frozenset[MarkKey]:
         """Which of these are marked."""
         self.calls.append(("marked", trigger.identity, tuple(marks)))
+        if self.answers_after_s:
+            await self._clock.sleep(self.answers_after_s)
         self._fail("marked")
         now = self._clock.monotonic_s()
         return frozenset(mark for mark in marks if self._until.get((trigger.identity, mark), now) > now)

@@ -68,6 +68,9 @@ class FakePublisher:
         self.gate = asyncio.Event()
         self.gate.set()
 
+    def prepare(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        return [*deliveries]
+
     async def publish(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
         """One receipt per delivery, in their order."""
         self.calls.append(tuple(deliveries))

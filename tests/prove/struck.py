@@ -158,6 +158,9 @@ class Broker:
     _line: int = 0
     _reached: dict[tuple[str, int], int] = field(default_factory=dict)
 
+    def prepare(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        return deliveries
+
     async def publish(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
         await self.outside.at(self.process, "publish")
         broken: set[tuple[str, int]] = set()

@@ -49,10 +49,18 @@ class Directory:
 
     async def shapes(self, client: Client, topics: Collection[str]) -> dict[str, Shape]:
         """Raises Blocked, naming it, for a topic that is missing or not allowed; Retry when no broker answers."""
+        if (known := self.known(client, topics)) is not None:
+            return known
         if any(client.cluster.partitions_for_topic(topic) is None for topic in topics):
             async with self._lock:
                 await self._find(client, topics)
         await self._read_limits(client, topics)
+        return {topic: self._shape(client, topic) for topic in topics}
+
+    def known(self, client: Client, topics: Collection[str]) -> dict[str, Shape] | None:
+        """The same without asking anybody; None where somebody has to be asked."""
+        if not all(client.cluster.partitions_for_topic(topic) and not self._is_stale(topic) for topic in topics):
+            return None
         return {topic: self._shape(client, topic) for topic in topics}
 
     def refused(self, topic: str, batch_bytes: int) -> None:

@@ -154,9 +154,9 @@ class Line:
     async def carry(self, lanes: Lanes) -> None:
         """Send all of it, a round of the lanes' fronts at a time; the fates are in the parcels.
 
-        Where there is enough, the broker has one half in hand while the other is packed.
+        Where there is enough, the broker has one half in hand while the other is packed. Some may be packed already.
         """
-        if ahead := _first_half(lanes):
+        if ahead := first_half(lanes):
             fronts = _next_round(ahead)
             async with self._budget.taken(2 * _size(fronts)):
                 sent = await self._enqueued(fronts)
@@ -194,9 +194,9 @@ def _size(parcels: list[Parcel]) -> int:
     return sum(parcel.size for parcel in parcels)
 
 
-def _first_half(lanes: Lanes) -> Lanes:
-    """The lanes with at least half of what is to be packed; none where one request, or one round, is better."""
-    whole = sum(sizes := [lane.held_bytes for lane in lanes])
+def first_half(lanes: Lanes) -> Lanes:
+    """The lanes with at least half of what is to be sent; none where one request, or one round, is better."""
+    whole = sum(sizes := [lane.values_bytes for lane in lanes])
     if not SPLIT_BYTES_MIN <= whole <= ROUND_BYTES_MAX:
         return []
     count = next(count for count, size in enumerate(accumulate(sizes), 1) if 2 * size >= whole)

@@ -51,6 +51,12 @@ class Lines:
                 self._drop(line)
                 self._end(line, "retired")
 
+    @property
+    def current(self) -> Line | None:
+        """The line that would be used now; None where one has to be made first."""
+        line = self._current
+        return line if line is not None and line.producer.is_alive else None
+
     async def _line(self) -> Line:
         if self._is_closed:
             raise Retry("the publisher is closed", code="closed")

@@ -15,6 +15,19 @@ SEED = 0x9747B28C
 POSITIVE = 0x7FFFFFFF
 
 
+class Ready(list[Delivery]):
+    """Deliveries with their lanes, of which some may be packed already."""
+
+    def __init__(self, deliveries: Sequence[Delivery], lanes: Lanes) -> None:
+        super().__init__(deliveries)
+        self._lanes: Lanes | None = lanes
+
+    def take(self) -> Lanes | None:
+        """The lanes, once: what they hold is not to be sent a second time."""
+        lanes, self._lanes = self._lanes, None
+        return lanes
+
+
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition every Kafka client gives a key unless told otherwise: Murmur2, made positive (D13)."""
     return (murmurhash2(key, SEED) & POSITIVE) % partitions
@@ -47,6 +60,7 @@ def lanes_for(
                 timestamp_ms=timestamp_ms,
             )
         lane.held.append(index)
+        lane.values_bytes += len(delivery.front) + len(delivery.rest)
     return list(lanes.values())
 
 

@@ -91,7 +91,8 @@ class Lane:
     """One partition: its parcels go one behind the other, each after the ack of the one before.
 
     What is behind a parcel that was not acked is not sent, so that it does not overtake (I9). `held` are the
-    places in the call of what is not packed yet, `too_large` of what does not fit even alone.
+    places in the call of what is not packed yet, `too_large` of what does not fit even alone; `values_bytes` is the
+    size of all that ever was held.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class Lane:
         self.parcels: list[Parcel] = []
         self.held: list[int] = []
         self.too_large: list[int] = []
+        self.values_bytes = 0
         self._bytes_max = bytes_max
         self._compression = compression
         self._is_transactional = is_transactional
@@ -129,12 +131,6 @@ class Lane:
         fresh.indexes.append(index)
         self.parcels.append(fresh)
         return True
-
-    @property
-    def held_bytes(self) -> int:
-        """About what will be packed."""
-        held = map(self._deliveries.__getitem__, self.held)
-        return sum(len(each.front) + len(each.rest) for each in held)
 
     def pack(self) -> None:
         """Make parcels of what is held."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 from bridge.adapters.kafka.client import check_settings
-from bridge.adapters.kafka.directory import Directory
+from bridge.adapters.kafka.directory import Directory, Shape
 from bridge.adapters.kafka.failures import FOREIGN, translated
-from bridge.adapters.kafka.line import Line
+from bridge.adapters.kafka.line import Line, first_half
 from bridge.adapters.kafka.lines import Lines
-from bridge.adapters.kafka.packing import lanes_for, receipts_of
+from bridge.adapters.kafka.packing import Ready, lanes_for, receipts_of
 from bridge.adapters.kafka.parcel import Lanes, all_parcels
 from bridge.adapters.kafka.settings import KafkaSettings
 from bridge.domain.delivery import Delivery, Receipt
@@ -61,6 +61,17 @@ class KafkaPublisher:
         except FOREIGN as error:
             raise translated(error, "kafka does not answer") from error
 
+    def prepare(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """As the port says: grouped by partition, and the half that goes first is packed."""
+        line = self._lines.current
+        shapes = line and self._directory.known(line.client, {delivery.topic for delivery in deliveries})
+        if not shapes:
+            return deliveries
+        lanes = self._grouped(deliveries, shapes)
+        for lane in first_half(lanes):
+            lane.pack()
+        return Ready(deliveries, lanes)
+
     async def publish(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
         """As the port says, within `publish_timeout_s` over all."""
         if not deliveries:
@@ -68,7 +79,9 @@ class KafkaPublisher:
         deadline_s = asyncio.get_running_loop().time() + self._settings.publish_timeout_s
         try:
             async with asyncio.timeout_at(deadline_s) as preparing, self._lines.in_use() as line:
-                lanes = await self._lanes(line, deliveries)
+                lanes = (deliveries.take() if isinstance(deliveries, Ready) else None) or await self._lanes(
+                    line, deliveries
+                )
                 # From here on the deadline ends in receipts, not in an error.
                 preparing.reschedule(None)
                 await self._lines.deliver(line, lanes, deadline_s)
@@ -79,9 +92,11 @@ class KafkaPublisher:
 
     async def _lanes(self, line: Line, deliveries: Sequence[Delivery]) -> Lanes:
         """Everything that can go wrong before a record is sent."""
-        topics = {delivery.topic for delivery in deliveries}
-        shapes = await self._directory.shapes(line.client, topics)
-        self._turns.update(topics)
+        shapes = await self._directory.shapes(line.client, {delivery.topic for delivery in deliveries})
+        return self._grouped(deliveries, shapes)
+
+    def _grouped(self, deliveries: Sequence[Delivery], shapes: Mapping[str, Shape]) -> Lanes:
+        self._turns.update(shapes.keys())
         now_ms = round(self._clock.now().timestamp() * 1000)
         return lanes_for(deliveries, shapes, self._turns, self._settings.compression, now_ms)
 

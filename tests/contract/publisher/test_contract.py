@@ -42,6 +42,45 @@ async def test_each_delivery_is_in_the_log_where_its_receipt_says(world: World) 
         assert (receipt.topic, receipt.code, receipt.blocked) == (topic, "", False)
 
 
+@pytest.mark.parametrize("size", [0, 20_000])
+async def test_what_is_prepared_is_published_like_any_other(world: World, size: int) -> None:
+    """I1, I9: small, and large enough to be packed before and sent by halves. Twice is two publishes."""
+    topics = [await world.make(3), await world.make(2)]
+    assert all_acked(await world.publisher.publish([a_delivery(topic, 99) for topic in topics]))
+    deliveries = [each for topic in topics for each in numbered(topic, range(20), size=size)]
+    prepared = world.publisher.prepare(deliveries)
+    assert [*prepared] == deliveries
+    for _ in range(2):
+        receipts = await world.publisher.publish(prepared)
+        assert all_acked(receipts)
+        assert [receipt.mark for receipt in receipts] == [delivery.mark for delivery in deliveries]
+    for topic in topics:
+        rows = [row for row in await world.rows(topic) if number_of(row) != 99]
+        assert len({(row.partition, row.offset) for row in rows}) == 40
+        for key in {row.key for row in rows}:
+            of_key = [number_of(row) for row in rows if row.key == key]
+            assert of_key == sorted(of_key[: len(of_key) // 2]) * 2
+        assert {row.value for row in rows} == {each.value for each in deliveries if each.topic == topic}
+
+
+async def test_what_is_prepared_and_not_published_is_nowhere(world: World) -> None:
+    """I5: it was marked already. What is left of it may be published without the rest."""
+    topic = await world.make(3)
+    assert all_acked(await world.publisher.publish([a_delivery(topic, 99)]))
+    prepared = world.publisher.prepare(numbered(topic, range(40), size=20_000))
+    assert all_acked(await world.publisher.publish([each for each in prepared if each.sequence_id == "seq-7"]))
+    assert [number_of(row) for row in await world.rows(topic)] in ([7, 99], [99, 7])
+
+
+async def test_before_any_broker_was_asked_there_is_nothing_to_prepare(world: World) -> None:
+    topic = await world.missing()
+    deliveries = numbered(topic, range(3))
+    prepared = world.publisher.prepare(deliveries)
+    assert [*prepared] == deliveries
+    with pytest.raises(Blocked):
+        await world.publisher.publish(prepared)
+
+
 async def test_the_partition_is_the_one_every_kafka_client_gives_the_key(world: World) -> None:
     topic = await world.make(7)
     deliveries = [a_delivery(topic, number, key=b"key-%d" % number) for number in range(50)]

@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from bridge.adapters.kafka import connection, directory
+from bridge.adapters.kafka.packing import Ready
 from bridge.adapters.kafka.settings import TopicCreation
 from bridge.domain.delivery import Outcome
 from bridge.domain.errors import Blocked, Fatal, Retry
@@ -86,6 +87,18 @@ async def test_a_limit_that_was_lowered_is_noticed_by_the_refusal(world: KafkaWo
         (receipt,) = await world.publisher.publish([big])
         assert (receipt.outcome, receipt.code) == (Outcome.FAILED, "too_large")
     assert all_acked(await world.publisher.publish([a_delivery(topic, 2)]))
+
+
+async def test_the_half_that_goes_first_is_packed_when_it_is_prepared(world: KafkaWorld) -> None:
+    topic = await world.make(4)
+    assert all_acked(await world.publisher.publish([a_delivery(topic, 0)]))
+    for size, packed in ((100, set[bool]()), (20_000, {True, False})):
+        prepared = world.publisher.prepare(numbered(topic, range(40), keys=20, size=size))
+        assert isinstance(prepared, Ready)
+        lanes = prepared.take() or []
+        assert sum(len(lane.held) + sum(len(each.indexes) for each in lane.parcels) for lane in lanes) == 40
+        assert {bool(lane.parcels) for lane in lanes} == (packed or {False})
+        assert prepared.take() is None
 
 
 # A refusal is one batch's matter

@@ -353,6 +353,9 @@ class Broker:
     run: Simulation
     troubles: Troubles
 
+    def prepare(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        return deliveries
+
     async def publish(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
         async def do() -> Sequence[Receipt]:
             before = len(self.run.publisher.log)

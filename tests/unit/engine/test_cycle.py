@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from bridge.domain.delivery import MarkKeys, Outcome
@@ -24,6 +26,44 @@ async def test_a_batch_is_published_marked_and_advanced() -> None:
     assert world.pending == 0
     assert done.advanced
     assert world.ledger.holds(REF) == {record.mark for record in world.log.records}
+
+
+async def test_records_are_prepared_while_the_ledger_is_asked() -> None:
+    """So that the broker has them earlier; nothing is sent before the answer is in (I5)."""
+    world = World()
+    world.upload(3)
+    world.ledger.answers_after_s = 1.0
+    passing = asyncio.create_task(world.cycle())
+    await world.clock.sleep(0.5)
+    assert [delivery.sequence_id for delivery in world.log.prepared] == sequence(1, 3)
+    assert world.log.sent == 0
+    await passing
+    assert world.log.records == world.log.prepared
+
+
+async def test_what_is_marked_is_not_sent_as_it_was_prepared() -> None:
+    """I5."""
+    world = World()
+    world.upload(3)
+    marks = MarkKeys(REF.identity, Generation(0))
+    await world.ledger.mark(REF, [marks.of(SequenceId(each), "urgent") for each in ("seq-1", "seq-3")])
+    await world.cycle()
+    assert [delivery.sequence_id for delivery in world.log.prepared] == sequence(1, 3)
+    assert world.log.on("rpa.urgent") == ["seq-2"]
+    assert world.pending == 0
+
+
+async def test_a_pass_that_is_cancelled_asks_the_ledger_no_more() -> None:
+    world = World()
+    world.upload(3)
+    world.ledger.answers_after_s = 60.0
+    passing = asyncio.create_task(world.cycle())
+    await world.clock.sleep(1.0)
+    passing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await passing
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    assert (world.log.sent, world.pending) == (0, 3)
 
 
 async def test_an_empty_page_advances_nothing() -> None:

@@ -38,6 +38,11 @@ class Log:
     refusals: list[BridgeError] = field(default_factory=list)
     sent: int = 0
     hangs: bool = False
+    prepared: list[Delivery] = field(default_factory=list)
+
+    def prepare(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        self.prepared += deliveries
+        return [*deliveries]
 
     async def publish(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt]:
         await asyncio.sleep(0)
