@@ -143,7 +143,8 @@ class Census:
         sample = [result for result in results[::step] if not isinstance(result, Undecodable)]
         for result in sample:
             self._count(result)
-        self.recent.extend([result for result in sample[-RECENT_MAX:] if len(result.raw) <= RECENT_BYTES_MAX])
+        recent = [result.kept() for result in sample[-RECENT_MAX:] if len(result.rest) < RECENT_BYTES_MAX]
+        self.recent.extend(recent)
 
     def taken(self) -> CensusTaken:
         """As it stands now."""

@@ -8,7 +8,7 @@ from enum import Enum
 from hashlib import blake2b
 from typing import Final, NewType
 
-from bridge.domain.model import Generation, SequenceId
+from bridge.domain.model import Bytes, Generation, SequenceId
 
 MarkKey = NewType("MarkKey", bytes)
 """An idempotency key: 16 bytes (D4)."""
@@ -62,7 +62,7 @@ class Delivery:
     route: str
     key: bytes | None = field(repr=False)
     front: bytes = field(repr=False)
-    rest: bytes = field(repr=False)
+    rest: Bytes = field(repr=False)
     shared_headers: Headers = field(repr=False)
     own_names: HeaderNames = field(repr=False)
     own_texts: tuple[bytes, ...] = field(repr=False)
@@ -73,7 +73,7 @@ class Delivery:
     @property
     def value(self) -> bytes:
         """The record."""
-        return self.front + self.rest
+        return b"".join((self.front, self.rest))
 
     @property
     def headers(self) -> Headers:

@@ -33,6 +33,10 @@ class TriggerRef:
         return f"{self.project}/{self.dataset}/{self.trigger}"
 
 
+Bytes: TypeAlias = bytes | memoryview
+"""Of a result within its page, which is not copied."""
+
+
 class Prediction(Protocol):
     """A label the model gave to a comment. A Protocol, so that the decoder's own struct serves without a copy (D6)."""
 
@@ -78,6 +82,13 @@ class Result(Protocol):
     @property
     def raw(self) -> bytes:
         """The result's own JSON object, byte for byte."""
+
+    @property
+    def rest(self) -> Bytes:
+        """The same behind its opening brace."""
+
+    def kept(self) -> Result:
+        """The same, to be kept: a result may be a view of its page, and hold all of that in memory."""
 
     @property
     def sequence_id(self) -> SequenceId: ...

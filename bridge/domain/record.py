@@ -8,7 +8,7 @@ from binascii import hexlify
 from collections.abc import Iterator, Mapping, Sequence
 
 from bridge.domain.delivery import TRACEPARENT, Delivery, HeaderNames, Headers, MarkKey
-from bridge.domain.model import Generation, Label, Result, TriggerRef, Undecodable
+from bridge.domain.model import Bytes, Generation, Label, Result, TriggerRef, Undecodable
 from bridge.domain.rules import MatchedLabel
 
 RESULT_TYPE = b"com.reinfer.trigger.result.v1"
@@ -137,10 +137,10 @@ def _whole(result: Undecodable) -> bytes:
     return b'"result_base64":"%b"' % b64encode(result.raw)
 
 
-def spliced(result: Result) -> bytes:
+def spliced(result: Result) -> Bytes:
     """The result's own object without its opening brace, byte for byte but for keys that are the record's own."""
     if not result.has_reserved_keys:
-        return result.raw[1:]
+        return result.rest
     whole = result.raw.decode("utf-8", "surrogateescape")
     kept = ",".join(member for key, member in members_of(whole) if key not in RESERVED_KEYS)
     return kept.encode("utf-8", "surrogateescape") + b"}"

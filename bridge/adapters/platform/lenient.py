@@ -77,7 +77,7 @@ def _shape(raw: bytes, value: Any) -> WireResult:
     if not isinstance(sequence_id, str) or not sequence_id:
         raise _Unusable("no_sequence_id")
     return WireResult(
-        raw=raw,
+        held=raw,
         sequence_id=SequenceId(sequence_id),
         comment=comment,
         labels=tuple(_prediction(item) for item in _items(value, "labels")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from typing_extensions import override
 
-from bridge.domain.model import Label, SequenceId
+from bridge.domain.model import Bytes, Label, SequenceId
 
 PropertyValue = str | float | int | bool | None
 
@@ -40,16 +40,30 @@ class WireComment(msgspec.Struct, gc=False, frozen=True):
 
 
 class WireResult(msgspec.Struct, gc=False, frozen=True):
-    """One result with its own bytes."""
+    """One result with its own bytes, or where they stand in its page."""
 
-    raw: bytes
+    held: Bytes
     sequence_id: SequenceId
     comment: WireComment
     labels: tuple[WirePrediction, ...]
     entities: tuple[WireEntity, ...]
     has_reserved_keys: bool
 
+    @property
+    def raw(self) -> bytes:
+        """As the model says."""
+        return bytes(self.held)
+
+    @property
+    def rest(self) -> Bytes:
+        """As the model says."""
+        return self.held[1:]
+
+    def kept(self) -> WireResult:
+        """As the model says."""
+        return msgspec.structs.replace(self, held=self.raw)
+
     @override
     def __repr__(self) -> str:
         """As for its comment."""
-        return f"WireResult(sequence_id={self.sequence_id!r}, uid={self.comment.uid!r}, {len(self.raw)} bytes)"
+        return f"WireResult(sequence_id={self.sequence_id!r}, uid={self.comment.uid!r}, {len(self.held)} bytes)"

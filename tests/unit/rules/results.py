@@ -54,6 +54,13 @@ class FakeResult:
     raw: bytes = b"{}"
     has_reserved_keys: bool = False
 
+    @property
+    def rest(self) -> bytes:
+        return self.raw[1:]
+
+    def kept(self) -> FakeResult:
+        return self
+
 
 def a_result(
     labels: Mapping[str, float] | None = None, /, *, entities: Sequence[str] = (), **properties: Value
