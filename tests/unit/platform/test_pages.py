@@ -33,6 +33,37 @@ def test_a_large_page_is_read_while_somebody_goes_through_it() -> None:
     assert list(large.results)[:3] == list(small.results)
 
 
+@pytest.mark.parametrize("count", [3, READ_AT_ONCE_MAX + 1])
+def test_results_of_a_plain_page_stand_in_it_until_they_are_kept(count: int) -> None:
+    """Blanks around them are none of theirs, and what is no result is read as it is anywhere else."""
+    raws = [raw_result(1), b"7", *(raw_result(number) for number in range(2, count))]
+    plain = page_of(*raws).replace(b", ", b"\n , ")
+    for result, raw in zip(decode_page(plain, 512).results, raws, strict=True):
+        if isinstance(result, Undecodable):
+            assert result.raw == raw == b"7"
+            continue
+        assert isinstance(result.rest, memoryview)
+        assert (result.raw, bytes(result.rest)) == (raw.replace(b", ", b"\n , "), raw[1:].replace(b", ", b"\n , "))
+        kept = result.kept()
+        assert kept == result
+        assert isinstance(kept.rest, bytes)
+
+
+def test_results_of_a_page_with_more_than_ascii_are_copied_out_of_it() -> None:
+    """Each is looked at for what is no UTF-8 (I8)."""
+    raws = [
+        raw_result(1),
+        raw_result(2).replace(b"Hi Bob", "Grüezi".encode()),
+        raw_result(3).replace(b"Hi Bob", b"\xff"),
+    ]
+    plain, read, broken = decode_page(page_of(*raws), 8).results
+    assert isinstance(broken, Undecodable)
+    for result, raw in ((plain, raws[0]), (read, raws[1])):
+        assert not isinstance(result, Undecodable)
+        assert (result.raw, result.rest) == (raw, raw[1:])
+        assert isinstance(result.rest, bytes)
+
+
 def test_a_large_page_of_garbage_is_told_at_the_latest_where_it_is_read() -> None:
     raws = [raw_result(number) for number in range(READ_AT_ONCE_MAX)]
     garbled = raw_result(1).replace(b'"entities": ', b'"entities": nope')

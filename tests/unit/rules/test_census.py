@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.adapters.platform.wire import decode_page
 from bridge.domain.census import (
     BUCKETS,
     COUNTED_OF_BATCH_MAX,
@@ -24,6 +25,7 @@ from bridge.domain.census import (
 from bridge.domain.conditions import AllOf, Always, AnyOf, Condition, LabelHolds, Not
 from bridge.domain.model import Batch, SequenceId, Undecodable
 from bridge.domain.rules import MatchMode, Route, RuleSet
+from tests.unit.platform.pages import page_of, raw_result
 from tests.unit.rules import interpreter
 from tests.unit.rules.results import FakeResult, a_label, a_result, conditions, results, thresholds
 
@@ -145,6 +147,15 @@ def test_the_last_few_small_results_are_kept_to_be_looked_at() -> None:
     census.count(a_page([*(replace(a_result(), raw=b"%d" % place) for place in range(30)), large]))
     assert [result.raw for result in census.recent] == [b"%d" % place for place in range(21, 30)]
     assert len(census.recent) < RECENT_MAX
+
+
+def test_what_is_kept_does_not_hold_its_page_in_memory() -> None:
+    """Ten small results of each of 200 triggers would be 200 pages."""
+    census = Census(RuleSet([a_route("r", Always())]), SINCE)
+    page = decode_page(page_of(*(raw_result(number) for number in range(3))), 8)
+    assert all(isinstance(result.rest, memoryview) for result in page.results if not isinstance(result, Undecodable))
+    census.count(page)
+    assert [type(result.rest) for result in census.recent] == [bytes] * 3
 
 
 def test_rules_that_ask_the_same_are_counted_on() -> None:
