@@ -79,9 +79,8 @@ class KafkaPublisher:
         deadline_s = asyncio.get_running_loop().time() + self._settings.publish_timeout_s
         try:
             async with asyncio.timeout_at(deadline_s) as preparing, self._lines.in_use() as line:
-                lanes = (deliveries.take() if isinstance(deliveries, Ready) else None) or await self._lanes(
-                    line, deliveries
-                )
+                prepared = deliveries.take() if isinstance(deliveries, Ready) else None
+                lanes = prepared or await self._lanes(line, deliveries)
                 # From here on the deadline ends in receipts, not in an error.
                 preparing.reschedule(None)
                 await self._lines.deliver(line, lanes, deadline_s)

@@ -64,7 +64,7 @@ def decode_page(body: bytes, size_asked: int) -> Batch:
         raise _bad_page(f"the platform answered with success but its body says otherwise: {_quoted(page.message)}")
     if not isinstance(page.sequence_id, str) or not page.sequence_id:
         raise _bad_page("the page has no sequence_id")
-    is_in_place = body.isascii() and all(type(raw) is msgspec.Raw for raw in raws)
+    is_in_place = bool(raws) and isinstance(raws[0], msgspec.Raw) and body.isascii()
     results = Unread(raws, _read_in_place if is_in_place else _read_of_page)
     return Batch(
         results=results if len(raws) > READ_AT_ONCE_MAX else list(results),
