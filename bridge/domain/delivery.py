@@ -72,7 +72,7 @@ class Delivery:
 
     @property
     def value(self) -> bytes:
-        """The record."""
+        """The record, copied: for whoever looks at it, not for whoever sends it."""
         return b"".join((self.front, self.rest))
 
     @property

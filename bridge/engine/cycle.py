@@ -259,11 +259,11 @@ async def made_ready(
 ) -> tuple[Set[MarkKey], Sequence[Delivery]]:
     """The ledger's answer, and the deliveries prepared while it was asked: the broker has them so much earlier.
 
-    Only where nothing is marked, which is nearly always, they are sent as they were prepared.
+    They are sent as prepared where nothing is marked, which is nearly always, and no record gets a span of its own.
     """
     if not decision.deliveries:
         return await asking, ()
-    asked = asyncio.create_task(asking)
+    asked = asyncio.create_task(asking, name="ledger-asked")
     try:
         for _ in range(TURNS_TO_ASK):
             await asyncio.sleep(0)  # noqa: TID251  a turn of the loop, no time
@@ -271,6 +271,8 @@ async def made_ready(
         return await asked, ready
     finally:
         asked.cancel()
+        # Its error has this frame in its traceback: together they would keep the batch until the collector runs.
+        del asked
 
 
 async def mark(

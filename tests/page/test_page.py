@@ -236,6 +236,7 @@ def test_dead_letters_are_read_decided_again_and_traced(opened: Opens) -> None:
     expect(page.locator("#notices")).to_contain_text("2 went to their topics")
     assert [wish.dry_run for wish in stage.redrive.wishes] == [True, False]
     page.locator(".panel tbody a").first.click()
+    expect(page.locator("main tbody tr")).to_have_count(1)  # until the page of the comment is there
     expect(page.locator("main tbody tr")).to_contain_text("dead: bad_labels")
 
 

@@ -16,7 +16,7 @@ POSITIVE = 0x7FFFFFFF
 
 
 class Ready(list[Delivery]):
-    """Deliveries with their lanes, of which some may be packed already."""
+    """Deliveries with their lanes, of which some may be packed already, by what was known of the topics by then."""
 
     def __init__(self, deliveries: Sequence[Delivery], lanes: Lanes) -> None:
         super().__init__(deliveries)

@@ -62,10 +62,13 @@ class KafkaPublisher:
             raise translated(error, "kafka does not answer") from error
 
     def prepare(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
-        """As the port says: grouped by partition, and the half that goes first is packed."""
+        """As the port says: grouped by partition, and the half that goes first is packed.
+
+        Not where a record has no key: its topic's turn is taken when it is sent.
+        """
         line = self._lines.current
         shapes = line and self._directory.known(line.client, {delivery.topic for delivery in deliveries})
-        if not shapes:
+        if not shapes or any(delivery.key is None for delivery in deliveries):
             return deliveries
         lanes = self._grouped(deliveries, shapes)
         for lane in first_half(lanes):
@@ -92,10 +95,10 @@ class KafkaPublisher:
     async def _lanes(self, line: Line, deliveries: Sequence[Delivery]) -> Lanes:
         """Everything that can go wrong before a record is sent."""
         shapes = await self._directory.shapes(line.client, {delivery.topic for delivery in deliveries})
+        self._turns.update(shapes.keys())
         return self._grouped(deliveries, shapes)
 
     def _grouped(self, deliveries: Sequence[Delivery], shapes: Mapping[str, Shape]) -> Lanes:
-        self._turns.update(shapes.keys())
         now_ms = round(self._clock.now().timestamp() * 1000)
         return lanes_for(deliveries, shapes, self._turns, self._settings.compression, now_ms)
 

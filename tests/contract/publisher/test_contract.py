@@ -102,10 +102,12 @@ async def test_each_key_keeps_its_order_from_call_to_call(world: World) -> None:
 
 
 async def test_records_without_a_key_stay_together_and_take_turns(world: World) -> None:
+    """Prepared before or not, and sent as they were prepared or not: a turn is taken by what is sent."""
     topic = await world.make(3)
     used = []
-    for _ in range(6):
-        receipts = await world.publisher.publish([a_delivery(topic, number, key=None) for number in range(4)])
+    for place in range(6):
+        prepared = world.publisher.prepare([a_delivery(topic, number, key=None) for number in range(4)])
+        receipts = await world.publisher.publish([*prepared] if place < 3 else prepared)
         assert all_acked(receipts)
         (partition,) = {receipt.partition for receipt in receipts}
         used.append(partition)

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import weakref
+from collections.abc import Sequence
 
 import pytest
 
-from bridge.domain.delivery import MarkKeys, Outcome
+from bridge.domain.delivery import Delivery, MarkKeys, Outcome
 from bridge.domain.errors import Blocked, Retry, StopTrigger
 from bridge.domain.model import Generation, SequenceId
 from bridge.domain.plan import OnLedgerOutage
+from tests.fakes.clock import settled
 from tests.fakes.plans import REF, a_plan
-from tests.unit.engine.world import World, sequence
+from tests.unit.engine.world import Log, World, sequence
 
 FAILED = (Outcome.FAILED, False)
 UNKNOWN_BUT_THERE = (Outcome.UNKNOWN, True)
 UNKNOWN_AND_LOST = (Outcome.UNKNOWN, False)
+
+
+class Kept(list[Delivery]):
+    """One that can be seen to be freed."""
 
 
 async def test_a_batch_is_published_marked_and_advanced() -> None:
@@ -64,6 +73,30 @@ async def test_a_pass_that_is_cancelled_asks_the_ledger_no_more() -> None:
         await passing
     assert asyncio.all_tasks() == {asyncio.current_task()}
     assert (world.log.sent, world.pending) == (0, 3)
+
+
+async def test_a_pass_that_the_ledger_fails_keeps_nothing_of_its_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An outage of Redis is many passes of many triggers, and the collector comes seldom."""
+    world = World()
+    world.upload(3)
+    prepared: list[weakref.ref[Kept]] = []
+
+    def prepare(_: Log, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        kept = Kept(deliveries)
+        prepared.append(weakref.ref(kept))
+        return kept
+
+    monkeypatch.setattr(Log, "prepare", prepare)
+    gc.disable()
+    try:
+        for _ in range(3):
+            world.ledger.fail_next("marked")
+            with contextlib.suppress(Retry):
+                await world.cycle()
+        await settled()
+        assert [each() for each in prepared] == [None] * 3
+    finally:
+        gc.enable()
 
 
 async def test_an_empty_page_advances_nothing() -> None:
