@@ -259,7 +259,8 @@ async def made_ready(
 ) -> tuple[Set[MarkKey], Sequence[Delivery]]:
     """The ledger's answer, and the deliveries prepared while it was asked: the broker has them so much earlier.
 
-    They are sent as prepared where nothing is marked, which is nearly always, and no record gets a span of its own.
+    Nothing is sent before the answer is in (I5). They are sent as prepared where nothing is marked, which is nearly
+    always, and no record gets a span of its own.
     """
     if not decision.deliveries:
         return await asking, ()

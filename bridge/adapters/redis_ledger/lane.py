@@ -31,7 +31,7 @@ class Lane:
     async def ask(self, command: Iterable[bytes]) -> object:
         """The answer to a packed command, in bound of the caller's. Raises what redis-py raises.
 
-        A connection whose answer was not read whole is closed: the next call would read a late one as its own.
+        A connection whose answer was not read whole is closed: the next call would read a late one as its own (I7).
         """
         connection = self._pool.get_available_connection()
         try:
