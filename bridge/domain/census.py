@@ -7,7 +7,7 @@ decided results between the old and the new value; all others go where they went
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -30,6 +30,8 @@ COUNTED_OF_BATCH_MAX = 16
 RECENT_MAX = 10
 RECENT_BYTES_MAX = 16 * 1024
 """Some results to pick one from; small, since hundreds of triggers may keep them."""
+RECENT_OF_BATCH_MAX = 2
+"""Of a batch, once there are enough: to keep one is to copy it."""
 
 NEVER = AnyOf(())
 
@@ -79,22 +81,30 @@ class _Tally:
     shown: list[int] = field(default_factory=lambda: [0] * BUCKETS)
     decided: list[int] = field(default_factory=lambda: [0] * BUCKETS)
 
+    low: float = field(init=False)
     high: float = field(init=False)
     sentiments: Span | None = field(init=False)
+    is_alone: bool = False
 
     def __post_init__(self) -> None:
         # Making a span takes a microsecond, and there is one for every result and threshold.
-        self.high = self.leaf.probability_span.high
+        self.low, self.high = self.leaf.probability_span.low, self.leaf.probability_span.high
         self.sentiments = self.leaf.sentiment_span if self.leaf.wants_sentiment else None
 
-    def count(self, result: Result, named: Sequence[Prediction]) -> None:
-        """`named` are the predictions under the pattern, one at least."""
-        largest = max([each.probability for each in named])
+    def count(self, result: Result, named: Sequence[Prediction]) -> bool:
+        """Whether the condition holds; `named` are the predictions under the pattern, one at least."""
+        if len(named) == 1 and self.sentiments is None:
+            # Nearly always.
+            largest = named[0].probability
+            weighed = largest if largest <= self.high else None
+        else:
+            largest = max([each.probability for each in named])
+            weighed = self._weighed(named)
         at = bucket(largest)
         self.shown[at] += 1
-        weighed = self._weighed(named)
-        if weighed is not None and self.if_it_held(result) != self.if_it_did_not(result):
+        if weighed is not None and (self.is_alone or self.if_it_held(result) != self.if_it_did_not(result)):
             self.decided[at if weighed == largest else bucket(weighed)] += 1
+        return weighed is not None and weighed >= self.low
 
     def _weighed(self, named: Sequence[Prediction]) -> float | None:
         """The probability that `min` is held against: the largest that nothing else of the condition rules out."""
@@ -124,6 +134,12 @@ class Census:
                 self._exact[tally.leaf.pattern].append(tally)
             else:
                 self._wild.append((pattern_test(tally.leaf.pattern), tally))
+        # Then the rules need not be asked once more: a third of what counting takes.
+        self._is_told_by_tallies = (
+            rules.mode is MatchMode.ALL
+            and len(self._tallies) == len(rules.routes)
+            and all(tally.is_alone for tally in self._tallies)
+        )
 
     @property
     def results(self) -> int:
@@ -143,8 +159,8 @@ class Census:
         sample = [result for result in results[::step] if not isinstance(result, Undecodable)]
         for result in sample:
             self._count(result)
-        recent = [result.kept() for result in sample[-RECENT_MAX:] if len(result.rest) < RECENT_BYTES_MAX]
-        self.recent.extend(recent)
+        wanted = max(RECENT_MAX - len(self.recent), RECENT_OF_BATCH_MAX)
+        self.recent.extend(result.kept() for result in sample[-wanted:] if len(result.rest) < RECENT_BYTES_MAX)
 
     def taken(self) -> CensusTaken:
         """As it stands now."""
@@ -181,6 +197,7 @@ class Census:
                         route_place=route_place,
                         leaf=leaf,
                         negated=sum(isinstance(entered, Not) for entered, _ in way) % 2 == 1,
+                        is_alone=not way,
                         if_it_held=condition_test(_rebuilt(way, Always())),
                         if_it_did_not=condition_test(_rebuilt(way, NEVER)),
                     )
@@ -189,38 +206,44 @@ class Census:
 
     def _count(self, result: Result) -> None:
         self._counted += 1
+        if self._is_told_by_tallies:
+            for tally, named in self._asked_of(result):
+                if tally.count(result, named):
+                    self._taken[tally.route_place] += 1
+            return
         matches = self.rules.matches(result)
-        places = [self._places[id(match.route)] for match in matches]
-        for place in places:
-            self._taken[place] += 1
         closed_at = len(self._places)
+        for match in matches:
+            place = self._places[id(match.route)]
+            self._taken[place] += 1
         if self.rules.mode is MatchMode.FIRST and matches and not matches[-1].route.shadow:
-            closed_at = places[-1]
+            closed_at = place
         for tally, named in self._asked_of(result):
             # With `first` a result that an earlier route took is out of reach, wherever the threshold stands.
             if tally.route_place <= closed_at:
                 tally.count(result, named)
 
-    def _asked_of(self, result: Result) -> Iterator[tuple[_Tally, Sequence[Prediction]]]:
-        exact, wild = self._exact, self._wild
-        by_label: dict[Label, list[Prediction]] = {}
+    def _asked_of(self, result: Result) -> Iterable[tuple[_Tally, Sequence[Prediction]]]:
+        wild, asked = self._wild, dict[int, tuple[_Tally, list[Prediction]]]()
         for prediction in result.labels:
             label = prediction.name
+            tallies = self._exact.get(label)
+            if wild:
+                tallies = [*(tallies or ()), *(tally for test, tally in wild if test(label))]
             # Most labels of a result are of no threshold.
-            if (wild or label in exact) and Span.measures(prediction.probability):
-                by_label.setdefault(label, []).append(prediction)
-        for label, named in by_label.items():
-            for tally in exact.get(label, ()):
-                yield tally, named
-        for test, tally in wild:
-            under = [each for label, named in by_label.items() if test(label) for each in named]
-            if under:
-                yield tally, under
+            if not tallies or not Span.measures(prediction.probability):
+                continue
+            for tally in tallies:
+                if tally.place in asked:
+                    asked[tally.place][1].append(prediction)
+                else:
+                    asked[tally.place] = tally, [prediction]
+        return asked.values()
 
 
 def bucket(probability: float) -> int:
     """The place among the buckets. What is under 0 counts as 0, what is over 1 as 1."""
-    place = int(max(0.0, min(1.0, probability)) * 100)
+    place = 0 if probability < 0.0 else BUCKETS - 1 if probability > 1.0 else int(probability * 100)
     # 0.29 * 100 is a little less than 29: what decides is the number as it is written
     if place < BUCKETS - 1 and probability >= (place + 1) / 100:
         return place + 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from bridge.domain.delivery import Delivery
 from bridge.domain.errors import Blocked
 from bridge.domain.model import Batch, Generation, SequenceId, TriggerRef
-from bridge.domain.unread import Unread, id_of
+from bridge.domain.unread import Read, Unread, id_of
 
 EARLIER_MAX = 1_024
 """Batches remembered behind the last one: at 20 a second, most of a minute in which an old advance may still arrive."""
@@ -52,7 +52,7 @@ def position_after(
 def platform_ids(batch: Batch) -> Sequence[SequenceId]:
     """The sequence ids of a batch in their places, empty for what could not be decoded."""
     results = batch.results
-    return results.ids if isinstance(results, Unread) else [id_of(each) for each in results]
+    return results.ids if isinstance(results, (Read, Unread)) else [id_of(each) for each in results]
 
 
 def in_force(recorded: Position | None, ref: TriggerRef, generation: Generation) -> Position | None:

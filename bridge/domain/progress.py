@@ -8,18 +8,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bridge.domain.decide import Decision
-from bridge.domain.delivery import Receipt
+from bridge.domain.delivery import Delivery
 from bridge.domain.errors import BridgeError
 from bridge.domain.instant import parse_instant
 from bridge.domain.model import Batch, created_at
 from bridge.domain.status import LastError, State, Status
 
 
-def passed(status: Status, batch: Batch, decision: Decision, receipts: Sequence[Receipt], now: datetime) -> Status:
-    """Counts grown, failures forgotten. Every receipt of a pass that ended well is acked."""
-    sent = {receipt.mark for receipt in receipts}
+def passed(status: Status, batch: Batch, decision: Decision, sent: Sequence[Delivery], now: datetime) -> Status:
+    """Counts grown, failures forgotten. All that was `sent` in a pass that ended well is acked."""
     published = Counter(status.published)
-    published.update(delivery.route for delivery in decision.deliveries if delivery.mark in sent)
+    published.update([delivery.route for delivery in sent])
     moved = bool(batch.results or batch.filtered)
     return replace(
         status,

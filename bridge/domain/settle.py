@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from bridge.domain.decide import TOO_LARGE
-from bridge.domain.delivery import ACKED, Delivery, MarkKey, Outcome, Receipt
+from bridge.domain.delivery import ACKED, AllAcked, Delivery, MarkKey, Outcome, Receipt
 from bridge.domain.model import Batch, SequenceId
 from bridge.domain.standing import Bookmark
 
@@ -37,6 +37,9 @@ def settle(
     I1: one delivery that is neither acked nor done before holds the whole batch.
     I2: what was not acked is not marked.
     """
+    if isinstance(receipts, AllAcked) and receipts.deliveries == deliveries:
+        # Nearly every batch: nothing of it is left to be judged one by one.
+        return Settled(sequence_id=batch.sequence_id, marks=tuple([delivery.mark for delivery in deliveries]))
     acked = {receipt.mark for receipt in receipts if receipt.outcome is ACKED}
     missing = [delivery for delivery in deliveries if delivery.mark not in acked and delivery.mark not in done_before]
     not_acked = [receipt for receipt in receipts if receipt.outcome is not ACKED]

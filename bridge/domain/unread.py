@@ -58,6 +58,14 @@ class Unread(Sequence[Result | Undecodable]):
         return f"Unread({len(self)} results)"
 
 
+class Read(list[Result | Undecodable]):
+    """The results of a small page, read at one go, and their ids, which are asked for several times a pass."""
+
+    def __init__(self, unread: Unread) -> None:
+        super().__init__(unread)
+        self.ids = unread.ids
+
+
 def id_of(result: Result | Undecodable) -> SequenceId:
     """Empty for what could not be decoded: its id may be made of its bytes, and the same garbage may come twice."""
     return SequenceId("") if isinstance(result, Undecodable) else result.sequence_id

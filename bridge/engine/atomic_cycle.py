@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bridge.domain.decide import decide
-from bridge.domain.delivery import Delivery, Receipt
+from bridge.domain.delivery import AllAcked, Delivery, Receipt
 from bridge.domain.errors import Retry
 from bridge.domain.model import Batch, Generation
 from bridge.domain.plan import TriggerPlan
@@ -88,7 +88,6 @@ async def run_atomic_cycle(
             cut=Cut(batch=batch, is_last=page.is_last and len(batch.results) == len(page.batch.results)),
             decision=decision,
             sent=to_send,
-            receipts=receipts,
             poison=poison,
             generation=generation,
             began_s=began_s,
@@ -167,6 +166,8 @@ def note_skip(memory: Memory) -> None:
         raise Retry("the platform goes on giving pages that are committed already", code="position_stuck")
 
 
-def culprits_first(receipts: Sequence[Receipt]) -> list[Receipt]:
+def culprits_first(receipts: Sequence[Receipt]) -> Sequence[Receipt]:
     """So that the reason that is told is the refused record, not one that went down with it."""
+    if isinstance(receipts, AllAcked):
+        return receipts
     return sorted(receipts, key=lambda receipt: receipt.code in CONSEQUENCES)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from bridge.domain.decide import NOTHING, Decision, decide
-from bridge.domain.delivery import Delivery, MarkKey, Receipt
+from bridge.domain.delivery import AllAcked, Delivery, MarkKey, Receipt
 from bridge.domain.errors import Blocked, BridgeError, Retry, StopTrigger
 from bridge.domain.model import Batch, Generation
 from bridge.domain.plan import OnLedgerOutage, TriggerPlan
@@ -78,7 +78,6 @@ class Carried:
     cut: Cut
     decision: Decision
     sent: Sequence[Delivery]
-    receipts: Sequence[Receipt]
     poison: PoisonWatch
     generation: Generation
     began_s: float
@@ -86,13 +85,14 @@ class Carried:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """A pass that ended well. `advanced` is false where there was nothing to advance past, and where it `is_last` of
-    a replay.
+    """A pass that ended well: all that was `sent` is acked.
+
+    `advanced` is false where there was nothing to advance past, and where it `is_last` of a replay.
     """
 
     batch: Batch
     decision: Decision
-    receipts: tuple[Receipt, ...]
+    sent: Sequence[Delivery]
     advanced: bool
     is_last: bool = False
 
@@ -133,7 +133,7 @@ async def run_cycle(
         memory.trail.is_catching_up = memory.trail.is_catching_up and not to_send
 
         with signals.publishing(plan.name, to_send) as sending:
-            receipts = tuple(await neighbours.publisher.publish(sending.deliveries)) if to_send else ()
+            receipts = await neighbours.publisher.publish(sending.deliveries) if to_send else ()
             sending.answered(receipts)
         signals.published(plan.name, to_send, receipts)
 
@@ -146,7 +146,6 @@ async def run_cycle(
             cut=batch,
             decision=decision,
             sent=to_send,
-            receipts=receipts,
             poison=poison,
             generation=generation,
             began_s=began_s,
@@ -167,7 +166,7 @@ def rested(page: Batch, memory: Memory) -> Pass:
     memory.bookmark = bookmark_after(page, memory.bookmark)
     memory.trail.advanced(page, memory.bookmark)
     memory.refused.clear()
-    return Pass(batch=page, decision=NOTHING, receipts=(), advanced=False)
+    return Pass(batch=page, decision=NOTHING, sent=(), advanced=False)
 
 
 async def concluded(
@@ -205,7 +204,7 @@ async def concluded(
     return Pass(
         batch=batch,
         decision=carried.decision,
-        receipts=tuple(carried.receipts),
+        sent=carried.sent,
         advanced=advanced,
         is_last=carried.cut.is_last,
     )
@@ -226,7 +225,8 @@ async def advance(
 def watched_for_poison(plan: TriggerPlan, poison: PoisonWatch, batch: Batch, decision: Decision) -> PoisonWatch:
     """Stop before anything of the batch is sent when too large a share of the recent results is poisonous (I8)."""
     # A result that cannot go several ways is one poisonous result: the share is of results.
-    poisonous = {delivery.sequence_id for delivery in decision.deliveries if delivery.dead_letter_reason}
+    among = decision.deliveries if decision.dead_letters else ()
+    poisonous = {delivery.sequence_id for delivery in among if delivery.dead_letter_reason}
     watch = poison.after(len(batch.results), len(poisonous))
     if plan.dead_letter and watch.is_over(plan.dead_letter.stop_when_share_over):
         reasons = ", ".join(f"{reason} {results}" for reason, results in sorted(decision.dead_letters.items()))
@@ -284,22 +284,22 @@ async def mark(
     What cannot be marked now is remembered until its batch is advanced past, so that a ledger outage between ack and
     mark repeats nothing as long as this process lives (I5).
     """
-    memory.unmarked.update(acked)
-    if not memory.unmarked:
+    if not (acked or memory.unmarked):
         return
     try:
-        await neighbours.ledger.mark(plan.ref, list(memory.unmarked))
-    except Retry as outage:
-        if plan.on_ledger_outage is OnLedgerOutage.HOLD:
+        await neighbours.ledger.mark(plan.ref, [*memory.unmarked, *acked])
+    except BaseException as error:
+        memory.unmarked.update(acked)
+        if not isinstance(error, Retry) or plan.on_ledger_outage is OnLedgerOutage.HOLD:
             raise
-        signals.ledger_bypassed(plan.name, outage)
+        signals.ledger_bypassed(plan.name, error)
     else:
         memory.unmarked.clear()
 
 
 def remember(memory: Memory, receipts: Collection[Receipt]) -> None:
     """Note what the broker refuses for its size: sent as it is, it would hold the trigger for ever (I8)."""
-    for receipt in receipts:
+    for receipt in () if isinstance(receipts, AllAcked) else receipts:
         if is_refused_for_size(receipt):
             memory.refused[receipt.mark] = receipt.code
 

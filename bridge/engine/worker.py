@@ -230,7 +230,7 @@ class Worker:
 
     def _count(self, done: Pass) -> None:
         if done.batch.results or done.batch.filtered:
-            self.status = passed(self.status, done.batch, done.decision, done.receipts, self._clock.now())
+            self.status = passed(self.status, done.batch, done.decision, done.sent, self._clock.now())
             self.census.count(done.batch)
         elif self.keeper.standing.open_reset is not None:
             self.status = rested(self.status, self._clock.now())

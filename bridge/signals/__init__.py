@@ -16,7 +16,7 @@ from opentelemetry.metrics import Meter
 from opentelemetry.trace import SpanKind, Tracer, get_current_span
 
 from bridge.domain.decide import Decision
-from bridge.domain.delivery import ACKED, Delivery, Receipt
+from bridge.domain.delivery import Delivery, Receipt, acked_of
 from bridge.domain.errors import Blocked, BridgeError, StopTrigger
 from bridge.domain.model import Batch, TriggerName
 from bridge.domain.standing import Reset
@@ -89,8 +89,7 @@ class Signals:
 
     def published(self, trigger: TriggerName, deliveries: Sequence[Delivery], receipts: Sequence[Receipt]) -> None:
         """Receipts have come: count the acked ones."""
-        answered = zip(deliveries, receipts, strict=True)
-        acked = [delivery for delivery, receipt in answered if receipt.outcome is ACKED]
+        acked = acked_of(deliveries, receipts)
         dead = [delivery.dead_letter_reason for delivery in acked if delivery.dead_letter_reason]
         for reason, records in Counter(dead).items():
             self._count.dead.add(records, {"trigger": trigger, "reason": reason})

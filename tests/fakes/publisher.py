@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aiokafka.partitioner import murmur2
 
-from bridge.domain.delivery import Delivery, Outcome, Receipt
+from bridge.domain.delivery import AllAcked, Delivery, Outcome, Receipt, Stretch
 from bridge.domain.errors import Blocked, BridgeError, Retry
 
 RECORD_BYTES_MAX = 900_000
@@ -80,7 +80,7 @@ class FakePublisher:
         receipts = self._send(deliveries) if deliveries else []
         await asyncio.sleep(0)
         await self.gate.wait()
-        return receipts
+        return answered(deliveries, receipts)
 
     def fail_next(self, places: Collection[int] | None, code: str = "record_refused", *, blocked: bool = False) -> None:
         """In the next call, these records (all, without a list) are refused."""
@@ -157,6 +157,15 @@ class FakePublisher:
         if delivery.key is None:
             return self._turns[delivery.topic] % partitions
         return partition_of(delivery, partitions)
+
+
+def answered(deliveries: Sequence[Delivery], receipts: Sequence[Receipt]) -> Sequence[Receipt]:
+    """As the real ones give them: without one of each where all are acked."""
+    if not all(each.outcome is Outcome.ACKED for each in receipts):
+        return receipts
+    return AllAcked(
+        deliveries, [Stretch(each.topic, each.partition, each.offset, [at]) for at, each in enumerate(receipts)]
+    )
 
 
 def partition_of(delivery: Delivery, partitions: int) -> int:

@@ -11,7 +11,7 @@ from bridge.domain.delivery import Delivery, Outcome, Receipt
 from bridge.domain.errors import Blocked, BridgeError, Retry
 from bridge.domain.model import TriggerName
 from bridge.domain.position import Position
-from tests.fakes.publisher import PARTITIONS, RECORD_BYTES_MAX, partition_of, size_of
+from tests.fakes.publisher import PARTITIONS, RECORD_BYTES_MAX, answered, partition_of, size_of
 
 
 class State(Enum):
@@ -157,7 +157,7 @@ class FakeTransactions:
             return [_failed(each, refused.get(place, "transaction_aborted")) for place, each in enumerate(deliveries)]
         receipts = await self._transaction(trigger, epoch, deliveries, position)
         self._epochs[trigger] = epoch
-        return receipts
+        return answered(deliveries, receipts)
 
     async def release(self, trigger: TriggerName) -> None:
         """Let its producer go."""

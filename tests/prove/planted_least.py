@@ -53,7 +53,7 @@ async def the_rest(
     advanced = bool(batch.results or batch.filtered)
     if advanced:
         await neighbours.source.advance(plan.ref, verdict)
-    return Pass(batch=batch, decision=decision, receipts=receipts, advanced=advanced)
+    return Pass(batch=batch, decision=decision, sent=to_send, advanced=advanced)
 
 
 async def advances_first(
@@ -71,7 +71,7 @@ async def advances_first(
     await cycle.mark(
         plan, [each.mark for each in receipts if each.outcome is Outcome.ACKED], memory, neighbours, signals
     )
-    return Pass(batch=batch, decision=decision, receipts=receipts, advanced=advanced)
+    return Pass(batch=batch, decision=decision, sent=to_send, advanced=advanced)
 
 
 def hopeful(

@@ -13,7 +13,7 @@ from bridge.domain.model import Batch, SequenceId, TriggerName, TriggerRef
 from bridge.domain.plan import OnLedgerOutage
 from bridge.domain.settle import Settled
 from bridge.domain.standing import ResetPhase, Standing
-from tests.fakes.publisher import PARTITIONS, partition_of
+from tests.fakes.publisher import PARTITIONS, answered, partition_of
 from tests.history.events import Advanced, Fetched
 from tests.prove.faults import TO_PLATFORM, Fault, Process
 from tests.prove.outside import Outside
@@ -181,7 +181,7 @@ class Broker:
             self.outside.unknown()
             return [_in_doubt(each) for each in receipts]
         self.outside.acked |= {each.mark for each in receipts if each.outcome is Outcome.ACKED}
-        return receipts
+        return answered(deliveries, receipts)
 
     async def _send(self, delivery: Delivery, place: tuple[str, int]) -> Receipt:
         try:

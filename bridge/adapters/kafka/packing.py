@@ -8,8 +8,8 @@ from murmurhash2 import murmurhash2
 
 from bridge.adapters.kafka.directory import Shape
 from bridge.adapters.kafka.failures import NOT_SENT, TOO_LARGE, Failure
-from bridge.adapters.kafka.parcel import Lane, Lanes, all_parcels
-from bridge.domain.delivery import Delivery, Outcome, Receipt
+from bridge.adapters.kafka.parcel import UNKNOWN_OFFSET, Lane, Lanes, all_parcels
+from bridge.domain.delivery import AllAcked, Delivery, Outcome, Receipt, Stretch
 
 SEED = 0x9747B28C
 POSITIVE = 0x7FFFFFFF
@@ -43,15 +43,15 @@ def lanes_for(
     is_transactional: bool = False,
 ) -> Lanes:
     """Group by partition, in order. Without a key all of a topic go to one partition, a batch for a batch (`turns`)."""
-    lanes: dict[tuple[str, int], Lane] = {}
+    lanes: list[Lane] = []
+    of_topic = {topic: (shape, dict[int, Lane]()) for topic, shape in shapes.items()}
     for index, delivery in enumerate(deliveries):
-        topic, key = delivery.topic, delivery.key
-        shape = shapes[topic]
-        partition = turns[topic] % shape.partitions if key is None else partition_of(key, shape.partitions)
-        lane = lanes.get((topic, partition))
+        key, (shape, opened) = delivery.key, of_topic[delivery.topic]
+        partition = turns[delivery.topic] % shape.partitions if key is None else partition_of(key, shape.partitions)
+        lane = opened.get(partition)
         if lane is None:
-            lane = lanes[topic, partition] = Lane(
-                topic,
+            lane = opened[partition] = Lane(
+                delivery.topic,
                 partition,
                 shape.batch_bytes_max,
                 compression,
@@ -59,37 +59,40 @@ def lanes_for(
                 deliveries=deliveries,
                 timestamp_ms=timestamp_ms,
             )
+            lanes.append(lane)
         lane.held.append(index)
         lane.values_bytes += len(delivery.front) + len(delivery.rest)
-    return list(lanes.values())
+    return lanes
 
 
-def receipts_of(deliveries: Sequence[Delivery], lanes: Lanes) -> list[Receipt]:
+def receipts_of(deliveries: Sequence[Delivery], lanes: Lanes) -> Sequence[Receipt]:
     """One receipt for each delivery, in their order."""
+    parcels = all_parcels(lanes)
+    if all(parcel.base_offset >= 0 for parcel in parcels) and not any(lane.held or lane.too_large for lane in lanes):
+        return AllAcked(deliveries, [Stretch(it.topic, it.partition, it.base_offset, it.indexes) for it in parcels])
     receipts: dict[int, Receipt] = {}
-    for parcel in all_parcels(lanes):
+    for parcel in parcels:
         outcome, failure = parcel.fate
-        topic, partition, base = parcel.topic, parcel.partition, parcel.base_offset
-        if outcome is Outcome.ACKED and base >= 0:
-            for offset, index in enumerate(parcel.indexes, base):
-                receipts[index] = Receipt(deliveries[index].mark, outcome, topic, partition, offset)
-        else:
-            for index in parcel.indexes:
-                receipts[index] = _plain(deliveries[index], partition, outcome, failure)
+        for place, index in enumerate(parcel.indexes):
+            offset = UNKNOWN_OFFSET if parcel.base_offset < 0 else parcel.base_offset + place
+            receipts[index] = _receipt(deliveries[index], parcel.partition, outcome, failure, offset)
     for lane in lanes:
         for index in lane.too_large:
-            receipts[index] = _plain(deliveries[index], lane.partition, Outcome.FAILED, TOO_LARGE)
+            receipts[index] = _receipt(deliveries[index], lane.partition, Outcome.FAILED, TOO_LARGE)
         for index in lane.held:
-            receipts[index] = _plain(deliveries[index], lane.partition, Outcome.FAILED, NOT_SENT)
+            receipts[index] = _receipt(deliveries[index], lane.partition, Outcome.FAILED, NOT_SENT)
     return [receipts[index] for index in range(len(deliveries))]
 
 
-def _plain(delivery: Delivery, partition: int, outcome: Outcome, failure: Failure) -> Receipt:
+def _receipt(
+    delivery: Delivery, partition: int, outcome: Outcome, failure: Failure, offset: int = UNKNOWN_OFFSET
+) -> Receipt:
     return Receipt(
         mark=delivery.mark,
         outcome=outcome,
         topic=delivery.topic,
         partition=partition,
+        offset=offset,
         code=failure.code,
         blocked=failure.blocked,
     )

@@ -17,7 +17,7 @@ from bridge.adapters.platform.results import WireComment, WireEntity, WirePredic
 from bridge.adapters.platform.split import NotBalanced, split_elements, split_members
 from bridge.domain.errors import Retry
 from bridge.domain.model import Batch, Bytes, Result, SequenceId, Undecodable
-from bridge.domain.unread import Unread
+from bridge.domain.unread import Read, Unread
 
 READ_AT_ONCE_MAX = 128
 """A page of more results is read result by result while it is decided: by then they would have left the processor's
@@ -67,7 +67,7 @@ def decode_page(body: bytes, size_asked: int) -> Batch:
     is_in_place = bool(raws) and isinstance(raws[0], msgspec.Raw) and body.isascii()
     results = Unread(raws, _read_in_place if is_in_place else _read_of_page)
     return Batch(
-        results=results if len(raws) > READ_AT_ONCE_MAX else list(results),
+        results=results if len(raws) > READ_AT_ONCE_MAX else Read(results),
         sequence_id=SequenceId(page.sequence_id),
         filtered=_count(page.filtered),
         is_end=page.is_end_sequence if isinstance(page.is_end_sequence, bool) else None,

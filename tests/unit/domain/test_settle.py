@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.delivery import Delivery, MarkKey, Outcome, Receipt
+from bridge.domain.delivery import AllAcked, Delivery, MarkKey, Outcome, Receipt, Stretch, acked_of
 from bridge.domain.model import SequenceId
 from bridge.domain.settle import Held, Settled, settle
 from tests.fakes.results import a_batch
@@ -90,3 +91,49 @@ def test_settle_never_advances_past_a_delivery_that_is_not_acked_and_marks_no_ot
         left_by_partition[one.partition].append(one.mark in verdict.marks)
     for marked in left_by_partition.values():
         assert marked == sorted(marked, reverse=True), "I9: nothing is marked behind something that is sent again"
+
+
+stretches = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 9), st.integers(1, 4)), max_size=5)
+
+
+def all_acked(sketched: list[tuple[int, int, int]]) -> AllAcked:
+    """Stretches as (partition, first offset, records); their records are dealt out in turn."""
+    count = sum(records for _, _, records in sketched)
+    places = iter([*range(1, count, 2), *range(0, count, 2)])
+    made = [Stretch("t", at, base, [next(places) for _ in range(records)]) for at, base, records in sketched]
+    return AllAcked([delivery(number) for number in range(count)], made)
+
+
+@given(stretches, st.booleans())
+def test_where_all_is_acked_it_is_judged_as_receipt_by_receipt(
+    sketched: list[tuple[int, int, int]], is_a_copy: bool
+) -> None:
+    receipts = all_acked(sketched)
+    sent = list(receipts.deliveries) if is_a_copy else receipts.deliveries
+    assert settle(BATCH, sent, set(), receipts) == settle(BATCH, sent, set(), list(receipts))
+    assert acked_of(sent, receipts) == acked_of(sent, list(receipts)) == sent
+
+
+@given(stretches)
+def test_receipts_of_what_is_all_acked_stand_in_the_order_of_their_deliveries(
+    sketched: list[tuple[int, int, int]],
+) -> None:
+    receipts = all_acked(sketched)
+    assert [each.mark for each in receipts] == [each.mark for each in receipts.deliveries]
+    assert all(each.outcome is Outcome.ACKED for each in receipts)
+    offsets = sorted((each.partition, each.offset) for each in receipts)
+    assert offsets == sorted((at, base + place) for at, base, records in sketched for place in range(records))
+    assert (len(receipts), receipts[:1]) == (len(offsets), list(receipts)[:1])
+
+
+def test_another_batch_than_the_one_that_is_acked_is_not_settled_by_it() -> None:
+    """I1: neither one delivery more nor another one in a place."""
+    receipts = all_acked([(0, 0, 2)])
+    for others in ([delivery(0), delivery(1), delivery(2)], [delivery(0), delivery(2)]):
+        assert isinstance(settle(BATCH, others, set(), receipts), Held)
+
+
+@pytest.mark.parametrize("indexes", [[0], [0, 1, 2]])
+def test_what_does_not_stand_in_the_log_once_is_not_all_acked(indexes: list[int]) -> None:
+    with pytest.raises(ValueError, match="not every delivery"):
+        AllAcked([delivery(0), delivery(1)], [Stretch("t", 0, 0, indexes)])

@@ -146,7 +146,7 @@ async def test_a_commit_in_doubt_is_settled_by_the_log(doubt: Doubt, crashes: bo
         world.crash()
     done = await world.once()
     assert world.steps[2] == "take_over"
-    assert bool(done.receipts) == (doubt is Doubt.BEFORE_COMMIT)
+    assert bool(done.sent) == (doubt is Doubt.BEFORE_COMMIT)
     assert world.is_once(3)
     assert world.pending == 0
 

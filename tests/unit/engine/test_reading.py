@@ -45,7 +45,7 @@ async def test_every_result_is_read_once_and_the_last_a_few_times_more(
 
     monkeypatch.setattr(source, "decode_result", reading)
     done = await a_pass(world, delivery)
-    assert len(done.receipts) == len(done.batch.results) == RESULTS
+    assert len(done.sent) == len(done.batch.results) == RESULTS
     assert len(set(read)) == RESULTS
     assert set(read[RESULTS:]) <= {read[-1]}
     assert len(read) <= RESULTS + AGAIN_MAX

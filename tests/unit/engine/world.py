@@ -19,6 +19,7 @@ from bridge.engine.worker import Worker
 from tests.fakes.clock import FakeClock
 from tests.fakes.ledger import FakeLedger
 from tests.fakes.plans import REF, a_plan
+from tests.fakes.publisher import answered
 from tests.fakes.results import raw_result
 from tests.fakes.signals import ListLogger, quiet_signals
 from tests.fakes.source import FakeSource
@@ -50,7 +51,7 @@ class Log:
             await asyncio.Event().wait()
         if self.refusals:
             raise self.refusals.pop(0)
-        return [self._send(delivery) for delivery in deliveries]
+        return answered(deliveries, [self._send(delivery) for delivery in deliveries])
 
     def _send(self, delivery: Delivery) -> Receipt:
         outcome, appended = self.fates.get(self.sent, (Outcome.ACKED, True))

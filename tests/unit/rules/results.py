@@ -111,12 +111,15 @@ results = st.builds(
 patterns = st.lists(st.sampled_from(["a", "b", "c", "*", "**"]), min_size=1, max_size=5).map(tuple)
 limits = st.one_of(st.none(), st.sampled_from([-1.0, 0.5, 1.0, 2.0, 12000.0]))
 sentiment_limits = st.one_of(st.none(), st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]))
-leaves: st.SearchStrategy[Condition] = st.one_of(
-    st.builds(Always),
+label_conditions: st.SearchStrategy[LabelHolds] = st.one_of(
     st.builds(
         LabelHolds, patterns, thresholds, thresholds, sentiment_min=sentiment_limits, sentiment_max=sentiment_limits
     ),
     st.builds(LabelHolds, patterns, thresholds),
+)
+leaves: st.SearchStrategy[Condition] = st.one_of(
+    st.builds(Always),
+    label_conditions,
     st.builds(EntityPresent, kinds.filter(bool)),
     st.builds(
         UserPropertyHolds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from bridge.domain.census import (
     COUNTED_WHOLE,
     RECENT_BYTES_MAX,
     RECENT_MAX,
+    RECENT_OF_BATCH_MAX,
     THRESHOLDS_MAX,
     Census,
     CensusTaken,
@@ -27,7 +29,7 @@ from bridge.domain.model import Batch, SequenceId, Undecodable
 from bridge.domain.rules import MatchMode, Route, RuleSet
 from tests.unit.platform.pages import page_of, raw_result
 from tests.unit.rules import interpreter
-from tests.unit.rules.results import FakeResult, a_label, a_result, conditions, results, thresholds
+from tests.unit.rules.results import FakeResult, a_label, a_result, conditions, label_conditions, results, thresholds
 
 SINCE = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
@@ -85,6 +87,18 @@ def test_a_threshold_would_take_what_it_takes_once_it_is_moved(
         moved = [replace(route, when=move(route.when)) if route.name == name else route for route in routes]
         taken = [result for result in some if name in dict(interpreter.routes_that_hold(moved, mode, result))]
         assert threshold.would_take(low) == len(taken)
+
+
+@given(st.lists(label_conditions, min_size=1, max_size=4), st.sampled_from(MatchMode), st.lists(results, max_size=5))
+def test_a_route_has_taken_what_its_rule_holds_for(
+    leaves: list[LabelHolds], mode: MatchMode, some: list[FakeResult]
+) -> None:
+    """Rules that ask for one label each are told by their thresholds, without asking them again."""
+    routes = [a_route(f"r{place}", when) for place, when in enumerate(leaves)]
+    held = Counter(name for result in some for name, _ in interpreter.routes_that_hold(routes, mode, result))
+    assert {each.route.name: each.taken for each in census_of(routes, some, mode).thresholds} == {
+        route.name: held[route.name] for route in routes
+    }
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=20), st.integers(0, 100))
@@ -147,6 +161,16 @@ def test_the_last_few_small_results_are_kept_to_be_looked_at() -> None:
     census.count(a_page([*(replace(a_result(), raw=b"%d" % place) for place in range(30)), large]))
     assert [result.raw for result in census.recent] == [b"%d" % place for place in range(21, 30)]
     assert len(census.recent) < RECENT_MAX
+
+
+def test_once_there_are_enough_to_look_at_a_batch_adds_few() -> None:
+    census = Census(RuleSet([a_route("r", Always())]), SINCE)
+    for number in range(3):
+        census.count(a_page([replace(a_result(), raw=b"%d" % (100 * number + place)) for place in range(20)]))
+    kept = [int(result.raw) for result in census.recent]
+    assert len(kept) == RECENT_MAX
+    assert [number for number in kept if number >= 100] == [118, 119, 218, 219]
+    assert RECENT_OF_BATCH_MAX == 2
 
 
 def test_what_is_kept_does_not_hold_its_page_in_memory() -> None:
