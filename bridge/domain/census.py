@@ -71,6 +71,8 @@ class CensusTaken:
 
 @dataclass(slots=True, kw_only=True)
 class _Tally:
+    """What is counted of one threshold. `is_alone`: its route asks for nothing else."""
+
     place: int
     route: Route
     route_place: int
@@ -78,13 +80,13 @@ class _Tally:
     negated: bool
     if_it_held: Callable[[Result], bool]
     if_it_did_not: Callable[[Result], bool]
+    is_alone: bool
     shown: list[int] = field(default_factory=lambda: [0] * BUCKETS)
     decided: list[int] = field(default_factory=lambda: [0] * BUCKETS)
 
     low: float = field(init=False)
     high: float = field(init=False)
     sentiments: Span | None = field(init=False)
-    is_alone: bool = False
 
     def __post_init__(self) -> None:
         # Making a span takes a microsecond, and there is one for every result and threshold.
@@ -159,8 +161,8 @@ class Census:
         sample = [result for result in results[::step] if not isinstance(result, Undecodable)]
         for result in sample:
             self._count(result)
-        wanted = max(RECENT_MAX - len(self.recent), RECENT_OF_BATCH_MAX)
-        self.recent.extend(result.kept() for result in sample[-wanted:] if len(result.rest) < RECENT_BYTES_MAX)
+        latest = sample[-max(RECENT_MAX - len(self.recent), RECENT_OF_BATCH_MAX) :]
+        self.recent.extend(result.kept() for result in latest if len(result.rest) < RECENT_BYTES_MAX)
 
     def taken(self) -> CensusTaken:
         """As it stands now."""
@@ -197,9 +199,9 @@ class Census:
                         route_place=route_place,
                         leaf=leaf,
                         negated=sum(isinstance(entered, Not) for entered, _ in way) % 2 == 1,
-                        is_alone=not way,
                         if_it_held=condition_test(_rebuilt(way, Always())),
                         if_it_did_not=condition_test(_rebuilt(way, NEVER)),
+                        is_alone=not way,
                     )
                 )
         return tallies
@@ -212,12 +214,12 @@ class Census:
                     self._taken[tally.route_place] += 1
             return
         matches = self.rules.matches(result)
-        closed_at = len(self._places)
-        for match in matches:
-            place = self._places[id(match.route)]
+        places = [self._places[id(match.route)] for match in matches]
+        for place in places:
             self._taken[place] += 1
+        closed_at = len(self._places)
         if self.rules.mode is MatchMode.FIRST and matches and not matches[-1].route.shadow:
-            closed_at = place
+            closed_at = places[-1]
         for tally, named in self._asked_of(result):
             # With `first` a result that an earlier route took is out of reach, wherever the threshold stands.
             if tally.route_place <= closed_at:

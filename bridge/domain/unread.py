@@ -59,11 +59,16 @@ class Unread(Sequence[Result | Undecodable]):
 
 
 class Read(list[Result | Undecodable]):
-    """The results of a small page, read at one go, and their ids, which are asked for several times a pass."""
+    """The results of a small page, read at one go, and their `ids`, which are asked for several times a pass."""
 
     def __init__(self, unread: Unread) -> None:
         super().__init__(unread)
         self.ids = unread.ids
+
+    @override
+    def __repr__(self) -> str:
+        """As of `Unread`."""
+        return f"Read({len(self)} results)"
 
 
 def id_of(result: Result | Undecodable) -> SequenceId:

@@ -289,6 +289,7 @@ async def mark(
     try:
         await neighbours.ledger.mark(plan.ref, [*memory.unmarked, *acked])
     except BaseException as error:
+        # Cancelled, too: whether they are there nobody knows, and marking them again does no harm.
         memory.unmarked.update(acked)
         if not isinstance(error, Retry) or plan.on_ledger_outage is OnLedgerOutage.HOLD:
             raise

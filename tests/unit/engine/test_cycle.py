@@ -303,6 +303,29 @@ async def test_published_without_a_ledger_and_not_advanced_is_remembered_all_the
     assert not world.memory.unmarked
 
 
+async def test_a_pass_that_is_cut_off_while_it_marks_repeats_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I5: what was acked is remembered, however the marking ended."""
+    world = World()
+    world.upload(3)
+    is_marking = asyncio.Event()
+
+    async def hangs(*_: object) -> None:
+        is_marking.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.ledger, "mark", hangs)
+        cut = asyncio.create_task(world.cycle())
+        await is_marking.wait()
+        cut.cancel()
+        await asyncio.wait({cut})
+    assert cut.cancelled()
+    assert world.pending == 3
+    await world.cycle()
+    assert (world.pending, world.log.on("rpa.urgent")) == (0, sequence(1, 3))
+    assert not world.memory.unmarked
+
+
 async def test_one_result_that_is_poisonous_on_two_routes_is_one_poisonous_result() -> None:
     """I8: the share is of results."""
     world = World(a_plan({"urgent": "Urgent", "again": "Urgent"}, share=0.5, record_bytes_max=1_500))

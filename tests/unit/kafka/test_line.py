@@ -92,7 +92,7 @@ class Unsent(Producer):
 
 async def test_a_batch_waits_until_the_one_before_has_left() -> None:
     producer = Unsent()
-    parcels = [Parcel(*PLACE, Batch(1_000, None, is_transactional=False)) for _ in range(3)]
+    parcels = [Parcel(PLACE.topic, PLACE.partition, Batch(1_000, None, is_transactional=False)) for _ in range(3)]
     calls = [asyncio.create_task(producer.enqueue(parcel)) for parcel in parcels]
     await turns()
     assert [parcel.is_enqueued for parcel in parcels] == [True, False, False]
@@ -108,7 +108,9 @@ async def test_a_batch_waits_until_the_one_before_has_left() -> None:
 async def test_who_waits_for_a_batch_that_never_leaves_is_told_why() -> None:
     producer = Unsent()
     calls = [
-        asyncio.create_task(producer.enqueue(Parcel(*PLACE, Batch(1_000, None, is_transactional=False))))
+        asyncio.create_task(
+            producer.enqueue(Parcel(PLACE.topic, PLACE.partition, Batch(1_000, None, is_transactional=False)))
+        )
         for _ in range(3)
     ]
     await turns()
