@@ -150,8 +150,8 @@ class Receipt:
     blocked: bool = False
 
 
-class Stretch(NamedTuple):
-    """Records that stand one behind the other in the log, from `base_offset` on: the deliveries at `indexes`."""
+class Ack(NamedTuple):
+    """The broker has a batch: the deliveries at `indexes` stand one behind the other from `base_offset` on."""
 
     topic: str
     partition: int
@@ -163,20 +163,20 @@ class AllAcked(Sequence[Receipt]):
     """The receipts of `deliveries`, in their order, where every one of them is acked (I1).
 
     They are made when somebody looks at one, and hardly anybody does: made for each record, judged, counted and freed
-    they took a microsecond of CPU of each. Raises ValueError for stretches that are of fewer or of more.
+    they took a microsecond of CPU of each. Raises ValueError for acks that are of fewer or of more.
     """
 
-    def __init__(self, deliveries: Sequence[Delivery], stretches: Sequence[Stretch]) -> None:
-        if sum(len(stretch.indexes) for stretch in stretches) != len(deliveries):
-            raise ValueError("not every delivery stands in the log once")
+    def __init__(self, deliveries: Sequence[Delivery], acks: Sequence[Ack]) -> None:
+        if sum(len(ack.indexes) for ack in acks) != len(deliveries):
+            raise ValueError("there are not as many records in the log as deliveries")
         self.deliveries = deliveries
-        self._stretches = stretches
+        self._acks = acks
         self._made: Sequence[Receipt] | None = None
 
     def _receipts(self) -> Sequence[Receipt]:
         if self._made is None:
             made: dict[int, Receipt] = {}
-            for topic, partition, base_offset, indexes in self._stretches:
+            for topic, partition, base_offset, indexes in self._acks:
                 for offset, index in enumerate(indexes, base_offset):
                     made[index] = Receipt(self.deliveries[index].mark, ACKED, topic, partition, offset)
             self._made = [made[index] for index in range(len(self.deliveries))]

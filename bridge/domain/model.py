@@ -123,7 +123,7 @@ class Undecodable:
 class Batch:
     """One answer of fetch, in the trigger's order.
 
-    `results` may be `Unread`, which are decoded anew each time somebody goes through them.
+    `results` of a large page are `Unread`: decoded anew each time somebody goes through them.
     `sequence_id` is the position after everything the platform looked at; it can lie past the last result (D7).
     `is_end` is None where the platform does not say (it did not in 2020).
     """

@@ -1,4 +1,4 @@
-"""The results of a large page, read while somebody goes through them."""
+"""The results of a page: of a large one read while somebody goes through them, of a small one at one go."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Read(list[Result | Undecodable]):
 
     @override
     def __repr__(self) -> str:
-        """As of `Unread`."""
+        """As for `Unread` (I10)."""
         return f"Read({len(self)} results)"
 
 

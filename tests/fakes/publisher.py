@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from aiokafka.partitioner import murmur2
 
-from bridge.domain.delivery import AllAcked, Delivery, Outcome, Receipt, Stretch
+from bridge.domain.delivery import Ack, AllAcked, Delivery, Outcome, Receipt
 from bridge.domain.errors import Blocked, BridgeError, Retry
 
 RECORD_BYTES_MAX = 900_000
@@ -161,10 +161,10 @@ class FakePublisher:
 
 def answered(deliveries: Sequence[Delivery], receipts: Sequence[Receipt]) -> Sequence[Receipt]:
     """As the real ones give them: without one of each where all are acked."""
-    if not all(each.outcome is Outcome.ACKED for each in receipts):
+    if not receipts or any(each.outcome is not Outcome.ACKED for each in receipts):
         return receipts
     return AllAcked(
-        deliveries, [Stretch(each.topic, each.partition, each.offset, [at]) for at, each in enumerate(receipts)]
+        deliveries, [Ack(each.topic, each.partition, each.offset, [at]) for at, each in enumerate(receipts)]
     )
 
 

@@ -34,8 +34,8 @@ async def advances_first(
     advanced = bool(batch.results or batch.filtered)
     if advanced:
         await neighbours.source.advance(plan.ref, Settled(sequence_id=batch.sequence_id, marks=()))
-    to_send = decision.deliveries if batch.results and not committed else ()
-    if to_send:
+    to_send = () if committed else decision.deliveries
+    if batch.results and not committed:
         after = position_after(batch, to_send, plan.ref, generation, position)
         await atomic_cycle.commit(plan, to_send, after, memory, neighbours, signals)
     return Pass(batch=batch, decision=decision, sent=to_send, advanced=advanced)

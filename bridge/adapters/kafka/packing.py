@@ -9,7 +9,7 @@ from murmurhash2 import murmurhash2
 from bridge.adapters.kafka.directory import Shape
 from bridge.adapters.kafka.failures import NOT_SENT, TOO_LARGE, Failure
 from bridge.adapters.kafka.parcel import UNKNOWN_OFFSET, Lane, Lanes, all_parcels
-from bridge.domain.delivery import AllAcked, Delivery, Outcome, Receipt, Stretch
+from bridge.domain.delivery import Ack, AllAcked, Delivery, Outcome, Receipt
 
 SEED = 0x9747B28C
 POSITIVE = 0x7FFFFFFF
@@ -68,8 +68,9 @@ def lanes_for(
 def receipts_of(deliveries: Sequence[Delivery], lanes: Lanes) -> Sequence[Receipt]:
     """One receipt for each delivery, in their order."""
     parcels = all_parcels(lanes)
-    if all(parcel.base_offset >= 0 for parcel in parcels) and not any(lane.held or lane.too_large for lane in lanes):
-        return AllAcked(deliveries, [Stretch(it.topic, it.partition, it.base_offset, it.indexes) for it in parcels])
+    is_known = parcels and all(parcel.base_offset >= 0 for parcel in parcels)
+    if is_known and not any(lane.held or lane.too_large for lane in lanes):
+        return AllAcked(deliveries, [Ack(it.topic, it.partition, it.base_offset, it.indexes) for it in parcels])
     receipts: dict[int, Receipt] = {}
     for parcel in parcels:
         outcome, failure = parcel.fate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 
 import pytest
 
@@ -81,8 +81,7 @@ class Worker:
             self.held.append(verdict.first_failure.code)
         raise AssertionError(f"batch {number} did not settle within {HEALED_S:.0f} s: {self.held[-5:]}")
 
-    def _note(self, sent: list[Delivery], receipts: object) -> None:
-        assert isinstance(receipts, list)
+    def _note(self, sent: list[Delivery], receipts: Sequence[Receipt]) -> None:
         numbers = [int(delivery.uid.removeprefix("uid-")) for delivery in sent]
         self.answers += zip(numbers, receipts, strict=True)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.domain.delivery import AllAcked, Delivery, MarkKey, Outcome, Receipt, Stretch, acked_of
+from bridge.domain.delivery import Ack, AllAcked, Delivery, MarkKey, Outcome, Receipt, acked_of
 from bridge.domain.model import SequenceId
 from bridge.domain.settle import Held, Settled, settle
 from tests.fakes.results import a_batch
@@ -93,28 +95,39 @@ def test_settle_never_advances_past_a_delivery_that_is_not_acked_and_marks_no_ot
         assert marked == sorted(marked, reverse=True), "I9: nothing is marked behind something that is sent again"
 
 
-stretches = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 9), st.integers(1, 4)), max_size=5)
+acks = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 9), st.integers(1, 4)), max_size=5)
 
 
 def all_acked(sketched: list[tuple[int, int, int]]) -> AllAcked:
-    """Stretches as (partition, first offset, records); their records are dealt out in turn."""
+    """Acks as (partition, first offset, records); their records are dealt out in turn."""
     count = sum(records for _, _, records in sketched)
     places = iter([*range(1, count, 2), *range(0, count, 2)])
-    made = [Stretch("t", at, base, [next(places) for _ in range(records)]) for at, base, records in sketched]
+    made = [Ack("t", at, base, [next(places) for _ in range(records)]) for at, base, records in sketched]
     return AllAcked([delivery(number) for number in range(count)], made)
 
 
-@given(stretches, st.booleans())
+def as_they_are(deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+    return deliveries
+
+
+def with_another_trace(deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """What a sampled pass sends in their place."""
+    return [replace(each, shared_headers=(("traceparent", b"00-1-2-01"),)) for each in deliveries]
+
+
+@given(acks, st.sampled_from([as_they_are, list, with_another_trace]))
 def test_where_all_is_acked_it_is_judged_as_receipt_by_receipt(
-    sketched: list[tuple[int, int, int]], is_a_copy: bool
+    sketched: list[tuple[int, int, int]], sent_as: Callable[[Sequence[Delivery]], Sequence[Delivery]]
 ) -> None:
     receipts = all_acked(sketched)
-    sent = list(receipts.deliveries) if is_a_copy else receipts.deliveries
-    assert settle(BATCH, sent, set(), receipts) == settle(BATCH, sent, set(), list(receipts))
-    assert acked_of(sent, receipts) == acked_of(sent, list(receipts)) == sent
+    decided = sent_as(receipts.deliveries)
+    verdict = settle(BATCH, decided, set(), receipts)
+    assert isinstance(verdict, Settled)
+    assert verdict == settle(BATCH, decided, set(), list(receipts))
+    assert acked_of(decided, receipts) == acked_of(decided, list(receipts)) == decided
 
 
-@given(stretches)
+@given(acks)
 def test_receipts_of_what_is_all_acked_stand_in_the_order_of_their_deliveries(
     sketched: list[tuple[int, int, int]],
 ) -> None:
@@ -134,6 +147,6 @@ def test_another_batch_than_the_one_that_is_acked_is_not_settled_by_it() -> None
 
 
 @pytest.mark.parametrize("indexes", [[0], [0, 1, 2]])
-def test_what_does_not_stand_in_the_log_once_is_not_all_acked(indexes: list[int]) -> None:
-    with pytest.raises(ValueError, match="not every delivery"):
-        AllAcked([delivery(0), delivery(1)], [Stretch("t", 0, 0, indexes)])
+def test_what_the_acks_are_too_few_or_too_many_for_is_not_all_acked(indexes: list[int]) -> None:
+    with pytest.raises(ValueError, match="not as many"):
+        AllAcked([delivery(0), delivery(1)], [Ack("t", 0, 0, indexes)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.structs import RecordMetadata, TopicPartition
 from typing_extensions import override
 
@@ -68,8 +68,10 @@ async def test_one_call_at_a_time_waits_for_a_partition_and_the_others_stand_in_
 class Unsent(Producer):
     """Its batches come as far as aiokafka's own waiting room; who is in front leaves when told to."""
 
-    def __init__(self) -> None:
-        super().__init__(KafkaSettings(bootstrap_servers="127.0.0.1:9"), Identity(1, 0))
+    def __init__(self, request_timeout_s: float = 10.0) -> None:
+        settings = KafkaSettings(bootstrap_servers="127.0.0.1:9", request_timeout_s=request_timeout_s)
+        super().__init__(settings, Identity(1, 0))
+        self.asked = 0
 
     @property
     @override
@@ -78,6 +80,7 @@ class Unsent(Producer):
 
     @override
     async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> asyncio.Future[Any]:
+        self.asked += 1
         sending: asyncio.Future[Any] = await self._message_accumulator.add_batch(batch, PLACE, 10.0)
         return sending
 
@@ -99,9 +102,22 @@ async def test_a_batch_waits_until_the_one_before_has_left() -> None:
     calls[1].cancel()
     await turns()
     assert [parcel.is_enqueued for parcel in parcels] == [True, False, False], "who gives up lets nobody in too early"
+    assert producer.asked == 1, "aiokafka is not asked to wait"
     producer.leaves()
     await turns()
-    assert [parcel.is_enqueued for parcel in parcels] == [True, False, True]
+    assert ([parcel.is_enqueued for parcel in parcels], producer.asked) == ([True, False, True], 2)
+    producer.cut()
+
+
+async def test_nobody_waits_for_a_batch_longer_than_a_request_may_take() -> None:
+    """Its partition may be down, and those of others are not."""
+    producer = Unsent(request_timeout_s=0.02)
+    parcels = [Parcel(PLACE.topic, PLACE.partition, Batch(1_000, None, is_transactional=False)) for _ in range(2)]
+    first = await producer.enqueue(parcels[0])
+    second = asyncio.create_task(producer.enqueue(parcels[1]))
+    await asyncio.wait({second})
+    assert isinstance(second.exception(), KafkaTimeoutError)
+    assert [first.done(), *(parcel.is_enqueued for parcel in parcels)] == [False, True, False]
     producer.cut()
 
 
