@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from functools import partial
 from itertools import accumulate
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaTimeoutError, ProducerClosed
+from aiokafka.errors import ProducerClosed
 from typing_extensions import override
 
 from bridge.adapters.kafka.budget import Budget
@@ -106,31 +105,12 @@ class Producer(AIOKafkaProducer):
     async def enqueue(self, parcel: Parcel) -> asyncio.Future[Any]:
         """Hand over a batch, after those that wait for the same partition; the future is the broker's answer."""
         # aiokafka wakes all who wait for a partition and lets one in: with 200 triggers that was half of all CPU.
-        place = parcel.topic, parcel.partition
-        async with self._queues[place]:
+        async with self._queues[parcel.topic, parcel.partition]:
             if not self.is_alive:
                 raise ProducerClosed("the producer is given up")
-            await self._has_left(place)
             sending: asyncio.Future[Any] = await self.send_batch(parcel.batch, parcel.topic, partition=parcel.partition)
             parcel.is_enqueued = True
             return sending
-
-    async def _has_left(self, place: tuple[str, int]) -> None:
-        """Until the batch before is in a request. Raises KafkaTimeoutError where it is not after the time of one.
-
-        aiokafka waits for the same, as long, by `asyncio.wait`, which takes several times the CPU.
-        """
-        waiting = self._message_accumulator._batches.get(place)  # noqa: SLF001  nothing public tells
-        if not waiting:
-            return
-        loop = asyncio.get_running_loop()
-        left = loop.create_future()
-        waiting[-1]._drain_waiter.add_done_callback(partial(_tell, left))  # noqa: SLF001
-        late = loop.call_later(self._request_timeout_ms / 1000, _tell_late, left)
-        try:
-            await left
-        finally:
-            late.cancel()
 
     def cut(self) -> None:
         """Stop at once, without `stop()`, which waits for what may never come."""
@@ -197,19 +177,6 @@ class Line:
             return None
         sending.add_done_callback(parcel.answered)
         return sending
-
-
-def _tell(left: asyncio.Future[None], drained: asyncio.Future[None]) -> None:
-    """However it ended: aiokafka looks at the reason when the next batch is handed over."""
-    if not drained.cancelled():
-        drained.exception()
-    if not left.done():
-        left.set_result(None)
-
-
-def _tell_late(left: asyncio.Future[None]) -> None:
-    if not left.done():
-        left.set_exception(KafkaTimeoutError())
 
 
 async def let_it_leave() -> None:

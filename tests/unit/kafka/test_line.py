@@ -5,21 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from aiokafka.errors import KafkaError, KafkaTimeoutError
 from aiokafka.structs import RecordMetadata, TopicPartition
 from typing_extensions import override
 
 from bridge.adapters.kafka.batch import Batch
 from bridge.adapters.kafka.directory import Shape
 from bridge.adapters.kafka.failures import TIMEOUT
-from bridge.adapters.kafka.line import REQUESTS_MAX, SPLIT_BYTES_MIN, Identity, Line, Producer
+from bridge.adapters.kafka.line import REQUESTS_MAX, SPLIT_BYTES_MIN, Line, Producer
 from bridge.adapters.kafka.packing import lanes_for, receipts_of
 from bridge.adapters.kafka.parcel import Lanes, Parcel, all_parcels
 from bridge.adapters.kafka.settings import KafkaSettings
 from bridge.domain.delivery import Delivery
 from tests.contract.publisher.words import a_delivery
-
-PLACE = TopicPartition("rpa.urgent", 0)
 
 
 class Slow(Producer):
@@ -62,78 +59,6 @@ async def test_one_call_at_a_time_waits_for_a_partition_and_the_others_stand_in_
     await asyncio.wait(calls)
     assert producer.waiting[2:] == [(0, parcels[2].batch)]
     assert [parcel.is_enqueued for parcel in parcels] == [True, False, True, True]
-    producer.cut()
-
-
-class Unsent(Producer):
-    """Its batches come as far as aiokafka's own waiting room; who is in front leaves when told to."""
-
-    def __init__(self, request_timeout_s: float = 10.0) -> None:
-        settings = KafkaSettings(bootstrap_servers="127.0.0.1:9", request_timeout_s=request_timeout_s)
-        super().__init__(settings, Identity(1, 0))
-        self.asked = 0
-
-    @property
-    @override
-    def is_alive(self) -> bool:
-        return True
-
-    @override
-    async def send_batch(self, batch: Batch, topic: str, *, partition: int) -> asyncio.Future[Any]:
-        self.asked += 1
-        sending: asyncio.Future[Any] = await self._message_accumulator.add_batch(batch, PLACE, 10.0)
-        return sending
-
-    def leaves(self) -> None:
-        """What the sender does when it puts the next batch into a request."""
-        self._message_accumulator._pop_batch(PLACE)
-
-    def fails(self, error: KafkaError) -> None:
-        """What the sender does at its end."""
-        self._message_accumulator.fail_all(error)
-
-
-async def test_a_batch_waits_until_the_one_before_has_left() -> None:
-    producer = Unsent()
-    parcels = [Parcel(PLACE.topic, PLACE.partition, Batch(1_000, None, is_transactional=False)) for _ in range(3)]
-    calls = [asyncio.create_task(producer.enqueue(parcel)) for parcel in parcels]
-    await turns()
-    assert [parcel.is_enqueued for parcel in parcels] == [True, False, False]
-    calls[1].cancel()
-    await turns()
-    assert [parcel.is_enqueued for parcel in parcels] == [True, False, False], "who gives up lets nobody in too early"
-    assert producer.asked == 1, "aiokafka is not asked to wait"
-    producer.leaves()
-    await turns()
-    assert ([parcel.is_enqueued for parcel in parcels], producer.asked) == ([True, False, True], 2)
-    producer.cut()
-
-
-async def test_nobody_waits_for_a_batch_longer_than_a_request_may_take() -> None:
-    """Its partition may be down, and those of others are not."""
-    producer = Unsent(request_timeout_s=0.02)
-    parcels = [Parcel(PLACE.topic, PLACE.partition, Batch(1_000, None, is_transactional=False)) for _ in range(2)]
-    first = await producer.enqueue(parcels[0])
-    second = asyncio.create_task(producer.enqueue(parcels[1]))
-    await asyncio.wait({second})
-    assert isinstance(second.exception(), KafkaTimeoutError)
-    assert [first.done(), *(parcel.is_enqueued for parcel in parcels)] == [False, True, False]
-    producer.cut()
-
-
-async def test_who_waits_for_a_batch_that_never_leaves_is_told_why() -> None:
-    producer = Unsent()
-    calls = [
-        asyncio.create_task(
-            producer.enqueue(Parcel(PLACE.topic, PLACE.partition, Batch(1_000, None, is_transactional=False)))
-        )
-        for _ in range(3)
-    ]
-    await turns()
-    producer.fails(KafkaError("planted"))
-    await asyncio.wait(calls)
-    assert [str(call.exception()) for call in calls[1:]] == ["KafkaError: planted"] * 2
-    assert isinstance(calls[0].result().exception(), KafkaError)
     producer.cut()
 
 
