@@ -163,7 +163,7 @@ class AllAcked(Sequence[Receipt]):
     """The receipts of `deliveries`, in their order, where every one of them is acked (I1).
 
     They are made when somebody looks at one, and hardly anybody does: made for each record, judged, counted and freed
-    they took a microsecond of CPU of each. Raises ValueError for acks that are of fewer or of more.
+    they took 0.6 microseconds of CPU of each. Raises ValueError for acks that are of fewer or of more.
     """
 
     def __init__(self, deliveries: Sequence[Delivery], acks: Sequence[Ack]) -> None:

@@ -172,7 +172,7 @@ def _after_blanks(whole: str, at: int) -> int:
 def surely_small_bytes(bytes_max: int) -> int:
     """A result's record whose key and value take so many together is within the bound, whatever its headers are.
 
-    All of them that is not of a fixed length (uid, upload time, trigger, route) stands in the value too.
+    Whatever of the headers is not of a fixed length (uid, upload time, trigger, route) stands in the value too.
     """
     return (bytes_max - FIXED_BYTES_MAX) // 2
 

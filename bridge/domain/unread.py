@@ -65,11 +65,6 @@ class Read(list[Result | Undecodable]):
         super().__init__(unread)
         self.ids = unread.ids
 
-    @override
-    def __repr__(self) -> str:
-        """As for `Unread` (I10)."""
-        return f"Read({len(self)} results)"
-
 
 def id_of(result: Result | Undecodable) -> SequenceId:
     """Empty for what could not be decoded: its id may be made of its bytes, and the same garbage may come twice."""
