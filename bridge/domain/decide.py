@@ -16,10 +16,10 @@ from bridge.domain.record import (
     UNMATCHED_ROUTE,
     RecordWriter,
     bounded,
+    is_surely_small,
     own_headers,
     record_bytes,
     spliced,
-    surely_small_bytes,
     text,
 )
 from bridge.domain.record_key import RecordKey, keyed_by
@@ -75,7 +75,6 @@ class _Table:
     writer: RecordWriter = field(init=False)
     marks: MarkKeys = field(init=False)
     key_of: RecordKey = field(init=False)
-    small_bytes: int = field(init=False)
     deliveries: list[Delivery] = field(default_factory=list)
     shadowed: Counter[str] = field(default_factory=Counter)
     unmatched: int = 0
@@ -86,7 +85,6 @@ class _Table:
         self.writer = RecordWriter(self.plan.name, self.plan.ref, self.generation, self.traceparent)
         self.marks = MarkKeys(self.plan.ref.identity, self.generation)
         self.key_of = keyed_by(self.plan.key)
-        self.small_bytes = surely_small_bytes(self.plan.record_bytes_max)
 
     def route(self, result: Result) -> None:
         live = False
@@ -108,13 +106,12 @@ class _Table:
             self.send(result, UNMATCHED_ROUTE, self.plan.unmatched_topic, ())
 
     def send(self, result: Result, route: str, topic: str, matched: Sequence[MatchedLabel]) -> None:
-        comment, sequence_id = result.comment, result.sequence_id
+        comment, sequence_id, bytes_max = result.comment, result.sequence_id, self.plan.record_bytes_max
         mark, key, writer = self.marks.of(sequence_id, route), self.key_of(comment), self.writer.on(route, topic)
         front, rest, shared, uid = writer.front(matched), spliced(result), writer.shared_headers, comment.uid
         names, texts = own_headers(mark, uid, comment.created_at)
         delivery = Delivery(mark, topic, route, key, front, rest, shared, names, texts, sequence_id, uid)
-        is_small = len(key or b"") + len(front) + len(rest) <= self.small_bytes
-        is_small = is_small or record_bytes(delivery) <= self.plan.record_bytes_max
+        is_small = is_surely_small(key, len(front) + len(rest), bytes_max) or record_bytes(delivery) <= bytes_max
         reason = self.refused.get(mark) if is_small else TOO_LARGE
         if reason:
             self.park(result, reason, route=route, topic=topic)

@@ -33,12 +33,9 @@ IDENTIFIER_CHARS_MAX = 1_024
 """The platform's own limit of ids and thread ids; a dead letter cuts longer ones, or it would be too large itself."""
 
 
-ESCAPED = "backslashreplace"
-
-
 def text(value: str) -> bytes:
     """UTF-8; a lone surrogate, which no UTF-8 can hold, is written as its escape."""
-    return value.encode("utf-8", ESCAPED)
+    return value.encode("utf-8", "backslashreplace")
 
 
 def bounded(identifier: str) -> str:
@@ -128,10 +125,9 @@ class RouteWriter:
 
 def own_headers(mark: MarkKey, uid: str, created_at: str) -> tuple[HeaderNames, tuple[bytes, ...]]:
     """What no two records share of CloudEvents 1.0, Kafka binding, binary mode (D11); the rest is the route's."""
-    subject = uid.encode("utf-8", ESCAPED)
     if not created_at:
-        return _OWN_WITHOUT_TIME, (hexlify(mark), subject)
-    return _OWN, (hexlify(mark), subject, created_at.encode("utf-8", ESCAPED))
+        return _OWN_WITHOUT_TIME, (hexlify(mark), text(uid))
+    return _OWN, (hexlify(mark), text(uid), text(created_at))
 
 
 def _whole(result: Undecodable) -> bytes:
@@ -169,12 +165,12 @@ def _after_blanks(whole: str, at: int) -> int:
     return at
 
 
-def surely_small_bytes(bytes_max: int) -> int:
-    """A result's record whose key and value take so many together is within the bound, whatever its headers are.
+def is_surely_small(key: bytes | None, value_bytes: int, bytes_max: int) -> bool:
+    """Whether a result's record is within the bound, told without adding up its headers.
 
-    Whatever of the headers is not of a fixed length (uid, upload time, trigger, route) stands in the value too.
+    Whatever of them is not of a fixed length (uid, upload time, trigger, route) stands in the value too.
     """
-    return (bytes_max - FIXED_BYTES_MAX) // 2
+    return 2 * value_bytes + len(key or b"") + FIXED_BYTES_MAX <= bytes_max
 
 
 def record_bytes(delivery: Delivery) -> int:

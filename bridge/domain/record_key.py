@@ -8,7 +8,6 @@ from typing import TypeAlias, assert_never
 from bridge.domain.model import Comment
 from bridge.domain.plan import KeyFrom, KeyKind
 
-SURROGATES = "surrogatepass"
 RecordKey: TypeAlias = Callable[[Comment], bytes | None]
 
 
@@ -22,16 +21,18 @@ def keyed_by(key: KeyFrom) -> RecordKey:
         case KeyKind.NONE:
             return lambda _: None
         case KeyKind.COMMENT_UID:
-            return lambda comment: comment.uid.encode("utf-8", SURROGATES)
+            return lambda comment: _encoded(comment.uid)
         case KeyKind.THREAD_ID:
-            return lambda comment: (comment.thread_id or comment.uid).encode("utf-8", SURROGATES)
+            return lambda comment: _encoded(comment.thread_id or comment.uid)
         case KeyKind.USER_PROPERTY:
             name = key.user_property
-            return lambda comment: (_spelled(comment.user_properties.get(name)) or comment.uid).encode(
-                "utf-8", SURROGATES
-            )
+            return lambda comment: _encoded(_spelled(comment.user_properties.get(name)) or comment.uid)
         case _:
             assert_never(key.kind)
+
+
+def _encoded(key: str) -> bytes:
+    return key.encode("utf-8", "surrogatepass")
 
 
 def _spelled(value: str | float | int | bool | None) -> str:

@@ -43,15 +43,15 @@ def lanes_for(
     is_transactional: bool = False,
 ) -> Lanes:
     """Group by partition, in order. Without a key all of a topic go to one partition, a batch for a batch (`turns`)."""
-    lanes: list[Lane] = []
-    of_topic = {topic: (shape, dict[int, Lane]()) for topic, shape in shapes.items()}
+    lanes: dict[tuple[str, int], Lane] = {}
     for index, delivery in enumerate(deliveries):
-        key, (shape, opened) = delivery.key, of_topic[delivery.topic]
-        partition = turns[delivery.topic] % shape.partitions if key is None else partition_of(key, shape.partitions)
-        lane = opened.get(partition)
+        topic, key = delivery.topic, delivery.key
+        shape = shapes[topic]
+        partition = turns[topic] % shape.partitions if key is None else partition_of(key, shape.partitions)
+        lane = lanes.get((topic, partition))
         if lane is None:
-            lane = opened[partition] = Lane(
-                delivery.topic,
+            lane = lanes[topic, partition] = Lane(
+                topic,
                 partition,
                 shape.batch_bytes_max,
                 compression,
@@ -59,10 +59,9 @@ def lanes_for(
                 deliveries=deliveries,
                 timestamp_ms=timestamp_ms,
             )
-            lanes.append(lane)
         lane.held.append(index)
         lane.values_bytes += len(delivery.front) + len(delivery.rest)
-    return lanes
+    return list(lanes.values())
 
 
 def receipts_of(deliveries: Sequence[Delivery], lanes: Lanes) -> Sequence[Receipt]:

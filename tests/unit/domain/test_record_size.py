@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bridge.adapters.platform.wire import decode_result
 from bridge.domain.delivery import Delivery, MarkKey
 from bridge.domain.model import Generation, SequenceId, TriggerRef, Undecodable
-from bridge.domain.record import FIXED_BYTES_MAX, RecordWriter, own_headers, record_bytes, spliced, surely_small_bytes
+from bridge.domain.record import FIXED_BYTES_MAX, RecordWriter, is_surely_small, own_headers, record_bytes, spliced
 
 texts = st.text(max_size=400)
 
@@ -41,7 +41,7 @@ def test_what_is_surely_small_is_within_the_bound(
         uid=uid,
     )
     value_bytes = len(delivery.value)
-    tightest = 2 * (value_bytes + len(key)) + FIXED_BYTES_MAX
-    assert value_bytes + len(key) == surely_small_bytes(tightest)
-    assert record_bytes(delivery) <= tightest - len(key)
-    assert value_bytes + len(key) > surely_small_bytes(tightest - 1)
+    tightest = 2 * value_bytes + len(key) + FIXED_BYTES_MAX
+    assert is_surely_small(key, value_bytes, tightest)
+    assert record_bytes(delivery) <= tightest
+    assert not is_surely_small(key, value_bytes, tightest - 1)
