@@ -226,7 +226,8 @@ class Census:
                 tally.count(result, named)
 
     def _asked_of(self, result: Result) -> Iterable[tuple[_Tally, Sequence[Prediction]]]:
-        wild, asked = self._wild, dict[int, tuple[_Tally, list[Prediction]]]()
+        wild = self._wild
+        asked: dict[int, tuple[_Tally, list[Prediction]]] = {}
         for prediction in result.labels:
             label = prediction.name
             tallies = self._exact.get(label)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from bridge.domain.instant import parse_instant
 from bridge.domain.model import Batch, Result, SequenceId, Undecodable, created_at
+from bridge.domain.position import platform_ids
 from bridge.domain.standing import NONE_SEEN, Bookmark, Reset, ResetPhase, Standing
 
 
@@ -85,7 +86,12 @@ def _is_beyond(result: Result | Undecodable, reset: Reset) -> bool:
 
 
 def _holds(batch: Batch, sequence_id: SequenceId) -> bool:
-    return bool(sequence_id) and any(result.sequence_id == sequence_id for result in batch.results)
+    """By the ids, which are known: going through the results of a large page reads each of them once more."""
+    ids = platform_ids(batch)
+    if not sequence_id or sequence_id in ids:
+        return bool(sequence_id)
+    # What cannot be decoded any more may still show the id it had.
+    return "" in ids and any(result.sequence_id == sequence_id for result in batch.results)
 
 
 def bookmark_after(batch: Batch, before: Bookmark | None) -> Bookmark:

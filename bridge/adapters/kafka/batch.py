@@ -112,7 +112,9 @@ class Batch:
         room, parts, delta = self._bytes_max - self._size, self._parts, b"\0" + VARINTS[now_ms - first_ms]
         shared_before: Headers | None = None
         names_before: HeaderNames | None = None
-        shared, names, headers = b"", list[bytes](), tuple[bytes, ...]()
+        shared = b""
+        names: list[bytes] = []
+        headers: tuple[bytes, ...] = ()
         for content in contents:
             key, front, rest, texts = content.key, content.front, content.rest, content.own_texts
             if content.shared_headers is not shared_before or content.own_names is not names_before:
