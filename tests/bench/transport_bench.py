@@ -51,17 +51,17 @@ async def measured_us(turns: int) -> dict[str, float]:
     """CPU microseconds of one result of a batch."""
     page = Stage(results(BATCH_SIZE), BATCH_SIZE).answer("POST", "/any/fetch", b'{"size":%d}' % BATCH_SIZE)
     by_gzip, by_zstd = gzip.compress(page, 6), zstandard.ZstdCompressor(level=3).compress(page)
-    lean = LeanCarrier(ssl.create_default_context(), connections_max=8, keepalive_s=30.0)
+    lean = LeanCarrier(ssl.create_default_context(), keepalive_s=30.0)
     with platform(BATCH_SIZE) as port:
         url = f"http://127.0.0.1:{port}/api/v1/datasets/p/d/triggers/t"
         async with httpx.AsyncClient(trust_env=False) as own:
             taken = {
                 "httpx's own transport: fetch": await _least(lambda: _fetch(own, url), turns),
                 "httpx's own transport: advance": await _least(lambda: _advance(own, url), turns),
-                "the service's carrier, aiohttp: fetch": await _least(
+                "the service's carrier: fetch": await _least(
                     lambda: _carried(lean, f"{url}/fetch", {"size": BATCH_SIZE}), turns
                 ),
-                "the service's carrier, aiohttp: advance": await _least(
+                "the service's carrier: advance": await _least(
                     lambda: _carried(lean, f"{url}/advance", {"sequence_id": "at-0"}), turns
                 ),
             }

@@ -187,8 +187,7 @@ def _carrier(settings: PlatformSettings) -> Carrier:
     except httpx.InvalidURL as error:
         raise Fatal("platform.base_url is not a URL", code="bad_base_url") from error
     trust_env = not is_loopback(host)
-    connections_max = settings.requests_in_flight_max
     if trust_env and is_proxied():
-        return HttpxCarrier(ProxiedTransport(connections_max, KEEPALIVE_S))
+        return HttpxCarrier(ProxiedTransport(settings.requests_in_flight_max, KEEPALIVE_S))
     tls = httpx.create_ssl_context(verify=True, trust_env=trust_env)
-    return LeanCarrier(tls, connections_max, KEEPALIVE_S)
+    return LeanCarrier(tls, KEEPALIVE_S)

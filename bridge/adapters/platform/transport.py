@@ -1,47 +1,41 @@
-"""Carries requests to the platform: by aiohttp, or by httpx where proxies are named or a caller brings a transport.
+"""Carries requests to the platform: by connections of our own, or by httpx where proxies are named or a caller brings
+a transport.
 
-For the same small request aiohttp takes less than half the CPU of httpx's own transport, and httpx's request and answer
-around it took another share of an idle poll. Callers are told the same by both ways: the errors of httpx, TLS by the
-same context, connections that are never reused after an answer that was not read whole. Nothing is repeated, decoded,
-redirected or remembered here.
+Both ways tell callers the same: the errors of httpx, TLS by the same context, connections that are never reused after
+an answer that was not read whole. Nothing is repeated, decoded, redirected or remembered here. Why the usual road is
+our own: bridge/decisions/2026-11-23-connections-of-our-own.md.
 """
 
 from __future__ import annotations
 
+import asyncio
+import re
+import socket
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from types import TracebackType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.request import getproxies
 
-import aiohttp
 import httpx
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohappyeyeballs import start_connection
 from typing_extensions import override
-from yarl import URL
 
-READ_AHEAD_BYTES = 1024 * 1024
-"""What a connection may hold that was not asked for yet. With aiohttp's own 64 KiB a page stops and starts the socket
-all the time."""
+from bridge.adapters.platform.connection import Connection
 
 URLS_MAX = 4_096
 
-LEFT_ALONE = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
-"""Headers that aiohttp would add by itself; the request has those that are wanted."""
+PORTS = {"http": 80, "https": 443}
 
-_MEANINGS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
-    (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
-    (aiohttp.ServerTimeoutError, httpx.ReadTimeout),
-    (aiohttp.ClientConnectorError, httpx.ConnectError),
-    (aiohttp.ClientOSError, httpx.ReadError),
-    (aiohttp.InvalidURL, httpx.UnsupportedProtocol),
-    (aiohttp.ClientError, httpx.RemoteProtocolError),
-    (HttpProcessingError, httpx.RemoteProtocolError),
-    (ValueError, httpx.LocalProtocolError),
-)
-"""The first that fits."""
+WITH_CONTENT = ("POST", "PUT", "PATCH")
+"""Methods whose request says that it has no content (RFC 9110, 8.6)."""
+
+NO_FIELD = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+"""What stands in no header (RFC 9110, 5.5)."""
+
+HAPPY_EYEBALLS_DELAY_S = 0.25
+"""Until the next address of a name is tried beside the first (RFC 8305, 5)."""
 
 
 def is_proxied() -> bool:
@@ -62,7 +56,7 @@ class Outgoing:
 
 
 class Incoming(Protocol):
-    """An answer whose head has come; `headers` are found whatever the case of their names."""
+    """An answer whose head has come; `headers` are found by their names in lower case."""
 
     @property
     def status(self) -> int: ...
@@ -151,93 +145,138 @@ class ProxiedTransport(httpx.AsyncBaseTransport):
 
 
 class LeanCarrier:
-    """By aiohttp, without proxies. Opens its connections in the event loop of the first request."""
+    """By connections of our own, without proxies; there are as many as requests at one time.
 
-    def __init__(self, tls: ssl.SSLContext, connections_max: int, keepalive_s: float) -> None:
+    One that is free serves the next request to the same place, the last one first, for `keepalive_s` at most.
+    """
+
+    def __init__(self, tls: ssl.SSLContext, keepalive_s: float) -> None:
         self._tls = tls
-        self._connections_max = connections_max
         self._keepalive_s = keepalive_s
-        self._opened: aiohttp.ClientSession | None = None
+        self._open: set[Connection] = set()
+        self._free: dict[Origin, list[tuple[float, Connection]]] = {}
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._is_closed = False
 
     async def carry(self, outgoing: Outgoing) -> Incoming:
         """As the port says."""
-        session = self._opened = self._opened or self._session()
-        with _AS_HTTPX:
-            answer = await session.request(
-                outgoing.method,
-                _url(outgoing.url, outgoing.params),
-                headers=outgoing.headers,
-                data=outgoing.content,
-                allow_redirects=False,
-                timeout=_timeout(outgoing.connect_timeout_s),
-            )
-        return _OfAiohttp(answer)
+        target = _target(outgoing.url, outgoing.params)
+        request = _written(outgoing, target)
+        connection = self._kept(target.origin) or await self._connected(target.origin, outgoing.connect_timeout_s)
+        return await connection.ask(request)
 
     async def aclose(self) -> None:
-        """As the port says."""
-        if self._opened is not None:
-            await self._opened.close()
+        """As the port says. What is under way ends in an error; what is still connecting does so within its time."""
+        self._is_closed = True
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        self._free.clear()
+        open_now = list(self._open)
+        for connection in open_now:
+            connection.close()
+        if open_now:
+            await asyncio.wait([connection.lost for connection in open_now])
 
-    def _session(self) -> aiohttp.ClientSession:
-        session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                ssl=self._tls, limit=self._connections_max, keepalive_timeout=self._keepalive_s
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=LEFT_ALONE,
-            auto_decompress=False,
-            read_bufsize=READ_AHEAD_BYTES,
-            trust_env=False,
+    def _kept(self, origin: Origin) -> Connection | None:
+        """The one that was used last."""
+        free = self._free.get(origin, [])
+        kept_since_s = asyncio.get_running_loop().time() - self._keepalive_s
+        while free:
+            since_s, connection = free.pop()
+            if since_s > kept_since_s and connection.is_quiet:
+                return connection
+            connection.close()
+        return None
+
+    async def _connected(self, origin: Origin, timeout_s: float | None) -> Connection:
+        try:
+            async with asyncio.timeout(timeout_s):
+                connection = await self._made(origin)
+        except TimeoutError as error:
+            raise httpx.ConnectTimeout("no connection in time") from error
+        except (OSError, ValueError) as error:  # a host that is no name is the latter
+            raise httpx.ConnectError(str(error)) from error
+        self._open.add(connection)
+        connection.lost.add_done_callback(lambda _: self._open.discard(connection))
+        if self._is_closed:
+            connection.close()
+            raise httpx.ConnectError("the client is closed")
+        return connection
+
+    async def _made(self, origin: Origin) -> Connection:
+        loop = asyncio.get_running_loop()
+        addresses = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+        # By itself asyncio does it too, and loses a socket where it is cancelled.
+        connected = await start_connection(addresses, happy_eyeballs_delay=HAPPY_EYEBALLS_DELAY_S, interleave=1)
+        _, connection = await loop.create_connection(
+            lambda: Connection(lambda free: self._keep(origin, free)),
+            sock=connected,
+            ssl=self._tls if origin.is_tls else None,
+            server_hostname=origin.host.rstrip(".") if origin.is_tls else None,
         )
-        # It would send a GET, PUT or DELETE again by itself where a kept connection turned out to be closed.
-        session._retry_connection = False  # noqa: SLF001  the only way to say so
-        return session
+        return connection
+
+    def _keep(self, origin: Origin, connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        self._free.setdefault(origin, []).append((loop.time(), connection))
+        if self._sweeping is None:
+            self._sweeping = loop.call_later(self._keepalive_s, self._sweep)
+
+    def _sweep(self) -> None:
+        """One timer for all of them: a busy one would set and cancel a timer of its own with each request."""
+        loop = asyncio.get_running_loop()
+        kept_since_s = loop.time() - self._keepalive_s
+        for connections in self._free.values():
+            for since_s, connection in connections:
+                if since_s <= kept_since_s:
+                    connection.close()
+        free = {origin: [each for each in free if each[1].is_open] for origin, free in self._free.items()}
+        self._free = {origin: connections for origin, connections in free.items() if connections}
+        self._sweeping = loop.call_later(self._keepalive_s, self._sweep) if self._free else None
 
 
-class _OfAiohttp:
-    __slots__ = ("_answer", "headers", "status")
+class Origin(NamedTuple):
+    """Where a connection leads."""
 
-    def __init__(self, answer: aiohttp.ClientResponse) -> None:
-        self._answer = answer
-        self.status = answer.status
-        self.headers = answer.headers
-
-    async def part(self) -> bytes:
-        with _AS_HTTPX:
-            return await self._answer.content.readany()
-
-    async def aclose(self) -> None:
-        self._answer.close()
+    is_tls: bool
+    host: str
+    port: int
 
 
-class _AsHttpx:
-    """A class and no generator, which would cost several times as much a request."""
+class _Target(NamedTuple):
+    """A URL as HTTP/1.1 has it: the connection, and what stands in the request line and in `Host`."""
 
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
-        if error is None:
-            return
-        if isinstance(error, aiohttp.ClientConnectorCertificateError):
-            raise httpx.ConnectError(str(error)) from error.certificate_error
-        meaning = next((meaning for kind, meaning in _MEANINGS if isinstance(error, kind)), None)
-        if meaning is not None:
-            raise meaning(str(error)) from error
-
-
-_AS_HTTPX = _AsHttpx()
-
-
-@lru_cache
-def _timeout(connect_timeout_s: float | None) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(sock_connect=connect_timeout_s)
+    origin: Origin
+    path: str
+    host: str
 
 
 @lru_cache(URLS_MAX)
-def _url(url: str, params: tuple[tuple[str, str | int], ...]) -> URL:
+def _target(url: str, params: tuple[tuple[str, str | int], ...]) -> _Target:
     """As httpx writes it, and with its errors. Who is in front of the host is no business of HTTP's: the token has its
     own header. The same few of each trigger come again and again.
     """
-    written = httpx.URL(url, params=params) if params else httpx.URL(url)
-    return URL(str(written.copy_with(userinfo=b"") if written.userinfo else written), encoded=True)
+    try:
+        written = httpx.URL(url, params=params) if params else httpx.URL(url)
+    except UnicodeError as error:
+        raise httpx.LocalProtocolError("the URL cannot be written as UTF-8") from error
+    if written.scheme not in PORTS or not written.raw_host:
+        raise httpx.UnsupportedProtocol("the URL begins with neither http:// nor https:// and a host")
+    host = written.raw_host.decode("ascii")
+    port = PORTS[written.scheme] if written.port is None else written.port
+    origin = Origin(is_tls=written.scheme == "https", host=host, port=port)
+    return _Target(origin=origin, path=written.raw_path.decode("ascii"), host=written.netloc.decode("ascii"))
+
+
+def _written(outgoing: Outgoing, target: _Target) -> bytes:
+    """Raises LocalProtocolError for what no header can hold: with a line break in it, it would be two."""
+    fields = {"Host": target.host, **outgoing.headers}
+    if outgoing.content is not None or outgoing.method in WITH_CONTENT:
+        fields["Content-Length"] = str(len(outgoing.content or b""))
+    if any(NO_FIELD.search(f"{name}{value}") for name, value in fields.items()):
+        raise httpx.LocalProtocolError("a header has a control character in it")
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    try:
+        return f"{outgoing.method} {target.path} HTTP/1.1\r\n{head}\r\n".encode() + (outgoing.content or b"")
+    except UnicodeEncodeError as error:
+        raise httpx.LocalProtocolError("a header cannot be written as UTF-8") from error

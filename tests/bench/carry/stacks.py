@@ -25,7 +25,7 @@ COMPONENTS: tuple[tuple[str, str, str], ...] = (
     ("Kafka batches and receipts", r"kafka/(packing|parcel)\.py", "#8fbf6f"),
     ("Kafka protocol, checksum, send", r"aiokafka/|kafka/(produce|client)\.py", "#5f9e6e"),
     ("publisher: lines, deadlines", r"bridge/adapters/kafka/", "#a8cf9a"),
-    ("HTTP client", r"httpx|aiohttp|bridge/adapters/platform/", "#6a8fd9"),
+    ("HTTP client", r"httpx|httptools|bridge/adapters/platform/", "#6a8fd9"),
     ("logging", r"structlog|telemetry/logs\.py", "#b0a090"),
     ("metrics and spans", r"bridge/signals/|opentelemetry|telemetry/", "#cfa8a8"),
     ("pass: settle, trail, status, guard", r"bridge/(domain|engine)/", "#e0c3a0"),

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx
 import pytest
@@ -14,80 +10,11 @@ import pytest
 from bridge.adapters.platform.client import PlatformClient
 from bridge.adapters.platform.exchange import SAME_HEADERS
 from bridge.adapters.platform.settings import PlatformSettings
-from bridge.adapters.platform.transport import LeanCarrier, Outgoing, is_proxied
+from bridge.adapters.platform.transport import is_proxied
 from bridge.domain.errors import Retry
 from tests.fakes.clock import FakeClock
 from tests.unit.platform.answering import REF, TOKEN
-
-SILENCE = b"HTTP/1.1 200 OK\r\n"
-"""The rest never comes."""
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-
-
-class Speaker:
-    """Answers each request with the next of its answers; an empty one closes the connection. It keeps what it read."""
-
-    def __init__(self, *answers: bytes) -> None:
-        self.answers = list(answers)
-        self.heads: list[bytes] = []
-        self.connections = 0
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        try:
-            while self.answers:
-                head = await reader.readuntil(b"\r\n\r\n")
-                self.heads.append(head)
-                await reader.readexactly(_length(head))
-                answer = self.answers.pop(0)
-                writer.write(answer)
-                await writer.drain()
-                if answer == SILENCE:
-                    await reader.read()
-                if not answer:
-                    break
-        except asyncio.IncompleteReadError:
-            pass  # the client has gone
-        finally:
-            writer.close()
-
-
-def _length(head: bytes) -> int:
-    lines = (line.partition(b":") for line in head.lower().split(b"\r\n"))
-    return next((int(value) for name, _, value in lines if name == b"content-length"), 0)
-
-
-@asynccontextmanager
-async def spoken_to(speaker: Speaker) -> AsyncIterator[tuple[LeanCarrier, str]]:
-    server = await asyncio.start_server(speaker, "127.0.0.1", 0)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    carrier = carrier_of_four()
-    try:
-        yield carrier, url
-    finally:
-        await carrier.aclose()
-        server.close()
-        await server.wait_closed()
-
-
-def carrier_of_four() -> LeanCarrier:
-    return LeanCarrier(ssl.create_default_context(), connections_max=4, keepalive_s=30.0)
-
-
-def outgoing(url: str, method: str = "GET", **more: Any) -> Outgoing:
-    return Outgoing(method=method, url=url, **{"headers": SAME_HEADERS, "connect_timeout_s": 5.0, **more})
-
-
-async def read(carrier: LeanCarrier, asked: Outgoing) -> tuple[int, bytes]:
-    """The status of the answer, and its body as it is on the wire."""
-    answer = await carrier.carry(asked)
-    parts = []
-    try:
-        while part := await answer.part():
-            parts.append(part)
-    finally:
-        await answer.aclose()
-    return answer.status, b"".join(parts)
+from tests.unit.platform.speaking import ANSWER, SILENCE, Speaker, a_carrier, outgoing, read, spoken_to, then_closed
 
 
 async def test_the_request_goes_out_as_it_was_made() -> None:
@@ -154,7 +81,7 @@ async def test_a_kept_connection_that_is_closed_ends_in_an_error_and_in_no_secon
     ],
 )
 async def test_a_broken_answer_is_an_error_of_httpx(answer: bytes, error: type[httpx.TransportError]) -> None:
-    speaker = Speaker(answer)
+    speaker = Speaker(then_closed(answer))
     async with spoken_to(speaker) as (carrier, url):
         with pytest.raises(error):
             await read(carrier, outgoing(url))
@@ -175,7 +102,7 @@ async def test_who_does_not_answer_in_time_is_given_up_with_the_connection() -> 
 async def test_nobody_there_is_a_connect_error() -> None:
     async with spoken_to(Speaker()) as (_, url):
         pass
-    carrier = carrier_of_four()
+    carrier = a_carrier()
     with pytest.raises(httpx.ConnectError):
         await carrier.carry(outgoing(url))
     await carrier.aclose()
