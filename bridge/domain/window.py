@@ -9,6 +9,7 @@ from bridge.domain.instant import parse_instant
 from bridge.domain.model import Batch, Result, SequenceId, Undecodable, created_at
 from bridge.domain.position import platform_ids
 from bridge.domain.standing import NONE_SEEN, Bookmark, Reset, ResetPhase, Standing
+from bridge.domain.unread import NO_ID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +88,11 @@ def _is_beyond(result: Result | Undecodable, reset: Reset) -> bool:
 
 def _holds(batch: Batch, sequence_id: SequenceId) -> bool:
     """By the ids, which are known: going through the results of a large page reads each of them once more."""
+    if not sequence_id:
+        return False
     ids = platform_ids(batch)
-    if not sequence_id or sequence_id in ids:
-        return bool(sequence_id)
-    # What cannot be decoded any more may still show the id it had.
-    return "" in ids and any(result.sequence_id == sequence_id for result in batch.results)
+    # What cannot be decoded has none there, and may still show the one it had.
+    return sequence_id in ids or (NO_ID in ids and any(result.sequence_id == sequence_id for result in batch.results))
 
 
 def bookmark_after(batch: Batch, before: Bookmark | None) -> Bookmark:

@@ -125,7 +125,7 @@ def at_least(target: str, least: float, measured: Sequence[float]) -> Verdict:
 
 def at_most(target: str, most: float, measured: Sequence[float]) -> Verdict:
     """By the median of the rounds."""
-    return between(target, 0.0, most, measured)
+    return between(target, float("-inf"), most, measured)
 
 
 def between(target: str, least: float, most: float, measured: Sequence[float]) -> Verdict:

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bridge.domain.model import Batch, SequenceId
+from bridge.domain.model import Batch, SequenceId, Undecodable
 from bridge.domain.standing import Bookmark, Reset, ResetPhase, Standing
+from bridge.domain.unread import Unread
 from bridge.domain.window import bookmark_after, cut, has_passed, window_of
 from tests.fakes.results import a_batch, raw_result
+from tests.unit.domain.test_unread import RAWS, Reader
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
@@ -123,3 +125,23 @@ def test_a_place_is_the_batch_and_its_last_readable_result() -> None:
         place, batch_id=SequenceId("seq-10")
     )
     assert bookmark_after(a_batch([], last="seq-0"), None) == Bookmark(batch_id=SequenceId("seq-0"))
+
+
+def test_a_large_page_is_not_read_again_to_tell_whether_a_replay_has_ended() -> None:
+    """Its ids are known since it was gone through; its last result alone is looked at, for its upload time."""
+    reader = Reader()
+    page = replace(a_page(0), results=Unread(RAWS[:5], reader))
+    assert len(list(page.results)) == 5
+    reader.read.clear()
+    assert not has_passed(page, a_window(last=99))
+    assert reader.read == RAWS[4:5]
+    assert has_passed(page, a_window(last=3))
+    assert len(reader.read) == 1
+
+
+def test_a_result_that_cannot_be_decoded_any_more_still_ends_a_replay_by_its_id() -> None:
+    raws = [raw_result(1), raw_result(2).replace(b'"labels": []', b'"labels": 7')]
+    page = a_batch(raws, is_end=False)
+    assert isinstance(page.results[1], Undecodable)
+    assert page.results[1].sequence_id == "seq-2"
+    assert has_passed(page, a_window(last=2))
