@@ -98,7 +98,7 @@ class Answer:
         """There is no more of it. What is whole stays whole, and the first reason is the one that is told."""
         if not self.is_whole and self._failure is None:
             self._failure = kind, why
-            self._parts.clear()
+            self._parts, self._held_bytes = [], 0
 
     @property
     def has_failed(self) -> bool:

@@ -292,3 +292,16 @@ async def test_an_answer_is_the_same_however_it_is_framed_and_cut(
         assert await asking == (200, body)
         await asyncio.sleep(0)
     assert (free, line.is_closed) == ([] if ends else [connection], False)
+
+
+async def test_an_answer_that_breaks_where_there_is_room_for_no_more_does_not_look_ended() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        connection = Connection(lambda _: None)
+        connection.connection_made(Line(here))
+        asking = asyncio.create_task(connection.ask(b"GET"))
+        await asyncio.sleep(0)
+        connection.data_received(CHUNKED + b"%x\r\n" % HELD_BYTES_MAX + b"x" * HELD_BYTES_MAX + b"\r\nno size\r\n")
+        answer = await asking
+        with pytest.raises(httpx.RemoteProtocolError):
+            await answer.part()
