@@ -9,9 +9,6 @@ from typing_extensions import override
 
 from bridge.domain.model import Result, SequenceId, Undecodable
 
-NO_ID = SequenceId("")
-"""Of what could not be decoded."""
-
 
 class Unread(Sequence[Result | Undecodable]):
     """Each result is read at each visit, and only its bytes are kept.
@@ -71,4 +68,4 @@ class Read(list[Result | Undecodable]):
 
 def id_of(result: Result | Undecodable) -> SequenceId:
     """Empty for what could not be decoded: its id may be made of its bytes, and the same garbage may come twice."""
-    return NO_ID if isinstance(result, Undecodable) else result.sequence_id
+    return SequenceId("") if isinstance(result, Undecodable) else result.sequence_id

@@ -9,7 +9,6 @@ from bridge.domain.instant import parse_instant
 from bridge.domain.model import Batch, Result, SequenceId, Undecodable, created_at
 from bridge.domain.position import platform_ids
 from bridge.domain.standing import NONE_SEEN, Bookmark, Reset, ResetPhase, Standing
-from bridge.domain.unread import NO_ID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +91,7 @@ def _holds(batch: Batch, sequence_id: SequenceId) -> bool:
         return False
     ids = platform_ids(batch)
     # What cannot be decoded has none there, and may still show the one it had.
-    return sequence_id in ids or (NO_ID in ids and any(result.sequence_id == sequence_id for result in batch.results))
+    return sequence_id in ids or (not all(ids) and any(result.sequence_id == sequence_id for result in batch.results))
 
 
 def bookmark_after(batch: Batch, before: Bookmark | None) -> Bookmark:

@@ -115,7 +115,8 @@ class Connection(asyncio.Protocol):
     """Carries one request at a time. `on_free` is called once an answer is whole and another request may follow.
 
     The worst it could do is to give the answer to one request for that to another: an advance would be believed that
-    was never made. Whatever is said unasked closes it. The parser calls it back by the names that begin with `on_`.
+    was never made (I1). Whatever is said unasked closes it. The parser calls it back by the names that begin
+    with `on_`.
     """
 
     _transport: asyncio.Transport

@@ -131,7 +131,7 @@ async def test_a_carrier_that_was_closed_while_it_connected_has_no_connection() 
     assert speaker.heads == []
 
 
-@pytest.mark.parametrize("host", ["a..b", "a" * 64])
+@pytest.mark.parametrize("host", ["a..b", "a" * 64, f"{'a' * 64}.test"])
 async def test_a_host_that_cannot_be_is_a_connect_error(host: str) -> None:
     with pytest.raises(httpx.ConnectError):
         await a_carrier().carry(outgoing(f"http://{host}/"))

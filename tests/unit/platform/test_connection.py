@@ -217,7 +217,6 @@ class Line(asyncio.Transport):
     def __init__(self, nowhere: socket.socket) -> None:
         super().__init__({"socket": nowhere})
         self.is_closed = False
-        self.turns: list[str] = []
 
     @override
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -225,11 +224,11 @@ class Line(asyncio.Transport):
 
     @override
     def pause_reading(self) -> None:
-        self.turns.append("rest")
+        pass
 
     @override
     def resume_reading(self) -> None:
-        self.turns.append("on")
+        pass
 
     @override
     def get_write_buffer_size(self) -> int:
